@@ -1,0 +1,34 @@
+//! Byway: one real-time session over WebSocket, Server-Sent Events, HTTP streaming and HTTP long-polling.
+//!
+//! A [`Byway`] is an endpoint: a [`Handler`] (the application), its [`Settings`], and the sessions that are open on it.
+//! Nest [`Byway::endpoint`] into a poem application; serve that with [`server::Server`], which gives WebSockets their raw
+//! sockets, or with any other server that speaks poem.
+//!
+//! Layers, from the bottom; each knows only those before it:
+//!
+//! - [`model`]: the words that all layers share
+//! - [`protocol`]: SockJS and WebSocket, sans-IO
+//! - [`session`]: the life of one session, sans-IO
+//! - [`policy`]: who may come in
+//! - `node`: sessions made to live: registry, driver, hub
+//! - `transport`: poem endpoints, one file for each way in
+//! - [`server`]: the accept loop, and what the binary serves
+//!
+//! docs/architecture.md is the map, and says where what belongs.
+
+pub mod model;
+mod node;
+pub mod policy;
+pub mod protocol;
+pub mod server;
+pub mod session;
+mod transport;
+
+pub use model::{CloseCodeError, Disconnect, Message, Principal, SessionId, Transport};
+pub use node::{
+    Byway, Drained, Group, Handler, LimitSettings, SessionHandle, Settings, SettingsError, SockJsSettings, Stats,
+    WebSocketSettings,
+};
+pub use policy::OriginSettings;
+pub use session::{Overflow, SendError, SessionSettings, Traffic};
+pub use transport::Endpoint;

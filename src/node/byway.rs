@@ -1,0 +1,253 @@
+//! One endpoint's node: the parts put together.
+
+use super::cell::{Cell, Identity};
+use super::drain::{Drained, drain};
+use super::driver::{Input, SocketInput, drive};
+use super::handler::{DynHandler, Handler};
+use super::hub::{Group, Hub};
+use super::inbox::{Inbox, Rejected};
+use super::receiver::Receiver;
+use super::registry::{Lookup, OpenError, Registry};
+use super::settings::{Settings, SettingsError};
+use super::stats::{Counters, Stats};
+use super::{SessionHandle, now};
+use crate::model::{Disconnect, Principal, SessionId, Transport};
+use crate::policy::{OriginPolicy, TrustedProxies};
+use crate::session::{AttachError, Session, SessionSettings, SocketKind, Take};
+use bytestring::ByteString;
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+/// A real-time endpoint: an application, its settings, and all sessions that are open on it.
+///
+/// Cheap to clone; clones are the same endpoint. Two that were made separately share nothing.
+///
+/// ```no_run
+/// # use byway::{Byway, Handler, Message, SessionHandle, Settings};
+/// # struct Echo;
+/// # impl Handler for Echo { async fn message(&self, _: &SessionHandle, _: Message) {} }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let byway = Byway::new(Settings::default(), Echo)?;
+/// let app = poem::Route::new().nest("/ws", byway.endpoint());
+/// # let _ = app; Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Byway(pub(crate) Arc<Node>);
+
+pub(crate) struct Node {
+    pub(crate) settings: Settings,
+    pub(crate) origins: OriginPolicy,
+    pub(crate) proxies: TrustedProxies,
+    session_settings: Arc<SessionSettings>,
+    pub(super) handler: Arc<dyn DynHandler>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) registry: Registry,
+    pub(super) draining: AtomicBool,
+    counters: Counters,
+    ids: AtomicU64,
+    emptied: Notify,
+}
+
+/// Who wants a session.
+pub(crate) struct Opening {
+    pub(crate) transport: Transport,
+    pub(crate) principal: Option<Principal>,
+    pub(crate) remote: IpAddr,
+    /// The WebSocket sub-protocol that was agreed to.
+    pub(crate) protocol: Option<Box<str>>,
+}
+
+impl Byway {
+    /// An endpoint with these settings, running this application.
+    pub fn new(settings: Settings, handler: impl Handler) -> Result<Self, SettingsError> {
+        settings.validate()?;
+        let parts = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self(Arc::new(Node {
+            origins: OriginPolicy::new(&settings.origins)?,
+            proxies: TrustedProxies::new(settings.trusted_proxies.clone()),
+            session_settings: Arc::new(settings.session.clone()),
+            settings,
+            handler: Arc::new(handler),
+            hub: Hub::new(parts),
+            registry: Registry::default(),
+            draining: AtomicBool::new(false),
+            counters: Counters::default(),
+            ids: AtomicU64::new(1),
+            emptied: Notify::new(),
+        })))
+    }
+
+    /// A named group of this endpoint's sessions.
+    pub fn group(&self, name: &str) -> Group {
+        self.0.hub.group(name)
+    }
+
+    /// The session with this id, if it has not ended.
+    pub fn session(&self, id: SessionId) -> Option<SessionHandle> {
+        self.0.registry.get(id).map(SessionHandle)
+    }
+
+    /// All sessions that are open or closing.
+    pub fn sessions(&self) -> Vec<SessionHandle> {
+        self.0.registry.all().into_iter().map(SessionHandle).collect()
+    }
+
+    /// What the endpoint has done and is doing. Costs a short lock for each session.
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
+    /// Opens no more sessions, tells the open ones [`GOING_AWAY`](Disconnect::GOING_AWAY) in jittered batches, and waits
+    /// until they are gone or `within` is over.
+    ///
+    /// Cancel safety: when dropped, the sessions that were not told yet stay.
+    pub async fn drain(&self, within: Duration) -> Drained {
+        drain(&self.0, within).await
+    }
+}
+
+impl fmt::Debug for Byway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Byway").field("sessions", &self.0.registry.len()).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Waits for a WebSocket's upgrade, then opens its session and runs it, all in one task.
+    pub(crate) fn upgrade(
+        self: &Arc<Self>,
+        opening: Opening,
+        kind: SocketKind,
+        upgraded: impl Future<Output = Option<SocketInput>> + Send + 'static,
+    ) {
+        let node = Arc::clone(self);
+        tokio::spawn(async move {
+            let Some(input) = upgraded.await else { return };
+            let Ok(cell) = node.open(opening, None) else { return };
+            let input = Input::socket(input, &cell);
+            cell.update(|session| session.attach_socket(kind, now()));
+            drive(cell, input).await;
+        });
+    }
+
+    /// Finds the session that a receiver asks for, or opens it.
+    pub(crate) fn lookup_or_open(self: &Arc<Self>, name: &str, opening: Opening) -> Result<Lookup, OpenError> {
+        let principal = opening.principal.clone();
+        self.registry.lookup_or_open(name, principal.as_ref(), || {
+            let cell = self.open(opening, Some(name))?;
+            tokio::spawn(drive(Arc::clone(&cell), Input::Inbox));
+            Ok(cell)
+        })
+    }
+
+    pub(crate) fn lookup(&self, name: &str, principal: Option<&Principal>) -> Lookup {
+        self.registry.lookup(name, principal)
+    }
+
+    pub(crate) fn attach(&self, cell: Arc<Cell>, take: Take) -> Result<Receiver, AttachError> {
+        Receiver::attach(cell, take)
+    }
+
+    /// Hands a request's messages to a session, in one piece. Those for a session that is closing are dropped.
+    pub(crate) async fn deliver(&self, cell: &Cell, messages: Vec<ByteString>) {
+        let Some(inbox) = &cell.inbox else { return };
+        if let Err(Rejected) = inbox.push(messages).await {
+            return;
+        }
+        cell.wake_driver();
+    }
+
+    pub(crate) fn is_full_or_draining(&self) -> Result<(), OpenError> {
+        if self.draining.load(Ordering::Acquire) {
+            return Err(OpenError::Draining);
+        }
+        match self.registry.len() < self.settings.limits.max_sessions {
+            true => Ok(()),
+            false => Err(OpenError::Full),
+        }
+    }
+
+    fn open(self: &Arc<Self>, opening: Opening, name: Option<&str>) -> Result<Arc<Cell>, OpenError> {
+        self.is_full_or_draining()?;
+        self.hub.run_on(Handle::current());
+        let Opening { transport, principal, remote, protocol } = opening;
+        let id = SessionId(self.ids.fetch_add(1, Ordering::Relaxed));
+        let session = Session::new(Arc::clone(&self.session_settings), now());
+        let inbox = name.map(|_| Box::new(Inbox::new(self.settings.limits.inbox_messages)));
+        let identity = Identity { id, transport, principal, remote, protocol, name: name.map(Into::into) };
+        let cell = Cell::new(identity, Arc::clone(self), session, inbox);
+        self.registry.insert(Arc::clone(&cell));
+        self.counters.opened(transport);
+        tracing::debug!(session = %id, %transport, %remote, "session opened");
+        Ok(cell)
+    }
+
+    /// A session has stopped being open: it takes no part in anything any more.
+    pub(super) fn session_ended(&self, cell: &Arc<Cell>, disconnect: &Disconnect) {
+        for group in std::mem::take(&mut *cell.groups.lock()) {
+            group.remove(cell);
+        }
+        self.counters.ended(disconnect);
+        let traffic = cell.with(|session| session.traffic());
+        tracing::info!(
+            session = %cell.id,
+            transport = cell.transport.name(),
+            remote = %cell.remote,
+            principal = cell.principal.as_ref().map(Principal::name),
+            ending = disconnect.label(),
+            code = disconnect.code(),
+            reason = disconnect.reason(),
+            seconds = now().saturating_duration_since(cell.opened_at).as_secs_f64(),
+            messages_in = traffic.messages_in,
+            bytes_in = traffic.bytes_in,
+            messages_out = traffic.messages_out,
+            bytes_out = traffic.bytes_out,
+            dropped = traffic.dropped,
+            "session ended"
+        );
+    }
+
+    /// Nothing of a session is left. The id of one that was lost without its client's doing is remembered for a while.
+    pub(super) fn session_gone(&self, cell: &Cell) {
+        let lost = cell.with(|session| session.disconnect().is_some_and(Disconnect::is_loss));
+        if let Some(name) = &cell.name {
+            self.registry.remove_named(name, lost.then_some(self.settings.sockjs.remember_lost));
+        }
+        self.counters.gone(cell.transport, cell.with(|session| session.traffic()));
+        self.registry.remove(cell.id);
+        if self.registry.len() == 0 {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.counters.refused(reason);
+    }
+
+    pub(super) async fn wait_until_empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.registry.len() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        let mut stats = self.counters.snapshot();
+        for cell in self.registry.all() {
+            let (traffic, (messages, bytes)) = cell.with(|session| (session.traffic(), session.queued()));
+            stats.traffic.add(traffic);
+            stats.queued_messages += messages as u64;
+            stats.queued_bytes += bytes as u64;
+        }
+        stats
+    }
+}

@@ -1,0 +1,217 @@
+//! What everybody who deals with one session shares.
+
+use super::byway::Node;
+use super::hub::Group;
+use super::inbox::Inbox;
+use super::now;
+use crate::model::{Disconnect, Principal, SessionId, Transport};
+use crate::session::{Outgoing, SendError, Session, WriteProgress};
+use futures_util::task::AtomicWaker;
+use http::Extensions;
+use parking_lot::Mutex;
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::net::tcp::OwnedWriteHalf;
+
+/// Who a session is, and the edge that its driver, its carriers, the hub and the application share.
+///
+/// The lock around [`Edge`] is held for as long as a queue operation or one non-blocking write takes, and never across
+/// an await.
+pub(crate) struct Cell {
+    pub(super) id: SessionId,
+    pub(super) transport: Transport,
+    pub(super) principal: Option<Principal>,
+    pub(super) remote: IpAddr,
+    pub(super) protocol: Option<Box<str>>,
+    /// The id that a SockJS client chose, under which its requests find the session.
+    pub(super) name: Option<Box<str>>,
+    pub(super) opened_at: Instant,
+    pub(super) node: Arc<Node>,
+    edge: Mutex<Edge>,
+    driver: AtomicWaker,
+    receiver: AtomicWaker,
+    /// Only sessions whose messages come by POST have one.
+    pub(super) inbox: Option<Box<Inbox>>,
+    pub(super) attributes: Mutex<Extensions>,
+    pub(super) groups: Mutex<Vec<Group>>,
+}
+
+struct Edge {
+    session: Session,
+    /// The socket, where anyone may write to it without asking the driver.
+    writer: Option<OwnedWriteHalf>,
+    /// The socket took no more; the driver waits until it does.
+    blocked: bool,
+    /// The driver is in the middle of a turn and will flush at its end.
+    corked: bool,
+    /// The hub has queued something and will flush.
+    dirty: bool,
+}
+
+/// What a [`Cell`] is made of.
+pub(super) struct Identity {
+    pub(super) id: SessionId,
+    pub(super) transport: Transport,
+    pub(super) principal: Option<Principal>,
+    pub(super) remote: IpAddr,
+    pub(super) protocol: Option<Box<str>>,
+    pub(super) name: Option<Box<str>>,
+}
+
+impl Cell {
+    pub(super) fn new(identity: Identity, node: Arc<Node>, session: Session, inbox: Option<Box<Inbox>>) -> Arc<Self> {
+        let Identity { id, transport, principal, remote, protocol, name } = identity;
+        Arc::new(Self {
+            id,
+            transport,
+            principal,
+            remote,
+            protocol,
+            name,
+            opened_at: now(),
+            node,
+            edge: Mutex::new(Edge { session, writer: None, blocked: false, corked: false, dirty: false }),
+            driver: AtomicWaker::new(),
+            receiver: AtomicWaker::new(),
+            inbox,
+            attributes: Mutex::default(),
+            groups: Mutex::default(),
+        })
+    }
+
+    /// Lets everyone write to the socket.
+    pub(super) fn set_writer(&self, writer: OwnedWriteHalf) {
+        self.edge.lock().writer = Some(writer);
+    }
+
+    /// Lets go of the socket; dropping its write half tells the peer that nothing more comes.
+    pub(super) fn drop_writer(&self) {
+        self.edge.lock().writer = None;
+    }
+
+    /// Looks at, or changes, the session, without any consequence: for what calls for one see [`update`](Self::update).
+    pub(super) fn with<T>(&self, action: impl FnOnce(&mut Session) -> T) -> T {
+        action(&mut self.edge.lock().session)
+    }
+
+    /// Changes the session and carries out what follows from it: output is written, waiters are woken.
+    pub(super) fn update<T>(&self, action: impl FnOnce(&mut Session) -> T) -> T {
+        let result = self.flush_after(action);
+        self.driver.wake();
+        result
+    }
+
+    /// The same for the driver, which needs no waking.
+    pub(super) fn flush_after<T>(&self, action: impl FnOnce(&mut Session) -> T) -> T {
+        let mut edge = self.edge.lock();
+        let result = action(&mut edge.session);
+        edge.flush(self);
+        result
+    }
+
+    /// Queues a message and writes it at once if that is possible.
+    pub(super) fn send(&self, message: Arc<Outgoing>) -> Result<(), SendError> {
+        let mut edge = self.edge.lock();
+        let sent = edge.session.send(message, now);
+        edge.after_send(self, &sent);
+        if !edge.corked {
+            edge.flush(self);
+        }
+        sent
+    }
+
+    /// Queues a publication without writing it; true when the caller has to [`flush`](Self::flush) once it has queued all
+    /// that it has. A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
+    pub(super) fn enqueue(&self, message: Arc<Outgoing>) -> bool {
+        let mut edge = self.edge.lock();
+        let sent = edge.session.send(message, now);
+        if sent == Err(SendError::NotText) {
+            edge.session.close(Disconnect::NOT_TEXT, now());
+            self.driver.wake();
+        }
+        edge.after_send(self, &sent);
+        !std::mem::replace(&mut edge.dirty, true)
+    }
+
+    pub(super) fn flush(&self) {
+        self.edge.lock().flush(self);
+    }
+
+    /// From now to [`uncork`](Self::uncork) messages are only queued.
+    pub(super) fn cork(&self) {
+        self.edge.lock().corked = true;
+    }
+
+    pub(super) fn uncork(&self) {
+        let mut edge = self.edge.lock();
+        if std::mem::take(&mut edge.corked) {
+            edge.flush(self);
+        }
+    }
+
+    pub(super) fn close(&self, disconnect: Disconnect) {
+        self.update(|session| session.close(disconnect, now()));
+    }
+
+    /// Writes through the driver's own socket.
+    pub(super) fn write_through(
+        &self,
+        write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<WriteProgress> {
+        self.edge.lock().session.write_to(write, now)
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.edge.lock().blocked
+    }
+
+    /// The socket takes bytes again.
+    pub(super) fn unblock(&self) {
+        let mut edge = self.edge.lock();
+        edge.blocked = false;
+        edge.flush(self);
+    }
+
+    pub(super) fn wake_driver(&self) {
+        self.driver.wake();
+    }
+
+    pub(super) fn driver(&self) -> &AtomicWaker {
+        &self.driver
+    }
+
+    pub(super) fn receiver(&self) -> &AtomicWaker {
+        &self.receiver
+    }
+}
+
+impl Edge {
+    fn after_send(&self, cell: &Cell, sent: &Result<(), SendError>) {
+        if *sent == Err(SendError::SlowConsumer) {
+            cell.driver.wake();
+        }
+    }
+
+    /// Writes what can be written now; wakes whoever has to do it otherwise.
+    fn flush(&mut self, cell: &Cell) {
+        self.dirty = false;
+        let Some(writer) = &self.writer else {
+            cell.receiver.wake();
+            if self.session.has_output() {
+                cell.driver.wake();
+            }
+            return;
+        };
+        if self.blocked {
+            return;
+        }
+        match self.session.write_to(|slices| writer.try_write_vectored(slices), now) {
+            Ok(WriteProgress::Done) => return,
+            Ok(WriteProgress::Blocked) => self.blocked = true,
+            Err(_) => self.session.socket_lost(),
+        }
+        cell.driver.wake();
+    }
+}

@@ -1,0 +1,362 @@
+//! The one task that owns a session's life: it reads, calls the handler, keeps the time, and says goodbye.
+
+use super::cell::Cell;
+use super::io::{DriverIo, Io, Upgraded};
+use super::{SessionHandle, now};
+use crate::model::{Disconnect, Message};
+use crate::protocol::sockjs;
+use crate::protocol::websocket::{Decoder, Error, Event};
+use crate::session::{Farewell, State, WriteProgress};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::time::Sleep;
+
+/// How many bytes one read takes at the most. The buffer is shared by all sessions of a thread.
+const READ_BUFFER: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into_boxed_slice());
+}
+
+/// Runs a session to its end.
+pub(super) async fn drive(cell: Arc<Cell>, input: Input) {
+    let session = SessionHandle(Arc::clone(&cell));
+    let handler = Arc::clone(&cell.node.handler);
+    let mut driver = Driver::new(cell, input);
+    driver.attend(handler.opened(&session)).await;
+    while let Some(message) = driver.next_message().await {
+        driver.attend(handler.message(&session, message)).await;
+    }
+    let disconnect = driver.disconnect();
+    driver.cell.node.session_ended(&driver.cell, &disconnect);
+    driver.attend(handler.ended(&session, &disconnect)).await;
+    driver.linger().await;
+    driver.cell.node.session_gone(&driver.cell);
+}
+
+/// Where a session's messages come from.
+pub(super) enum Input {
+    /// POST requests put them into the session's inbox.
+    Inbox,
+    /// The driver reads them from a WebSocket.
+    Socket(Box<Socket>),
+}
+
+/// What a new WebSocket session reads from.
+pub(crate) struct SocketInput {
+    pub(crate) upgraded: Upgraded,
+    pub(crate) decoder: Decoder,
+    /// How many messages one SockJS frame may carry; `None` for a plain WebSocket.
+    pub(crate) sockjs: Option<usize>,
+}
+
+pub(super) struct Socket {
+    io: DriverIo,
+    decoder: Decoder,
+    /// Read, and not decoded yet.
+    backlog: VecDeque<u8>,
+    /// Decoded, and not handled yet: one SockJS frame can hold many.
+    messages: VecDeque<Message>,
+    sockjs: Option<usize>,
+    partial: bool,
+    _permit: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Input {
+    /// Splits a plain TCP connection, so that everyone can write to it through the cell.
+    pub(super) fn socket(input: SocketInput, cell: &Cell) -> Self {
+        let Upgraded { io, early, permit } = input.upgraded;
+        let io = match io {
+            Io::Tcp(stream) => {
+                let (read, write) = stream.into_split();
+                cell.set_writer(write);
+                DriverIo::Tcp(read)
+            }
+            Io::Stream(stream) => DriverIo::Stream(stream),
+        };
+        Self::Socket(Box::new(Socket {
+            io,
+            decoder: input.decoder,
+            backlog: Vec::from(early).into(),
+            messages: VecDeque::new(),
+            sockjs: input.sockjs,
+            partial: false,
+            _permit: permit,
+        }))
+    }
+}
+
+struct Driver {
+    cell: Arc<Cell>,
+    input: Input,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Driver {
+    fn new(cell: Arc<Cell>, input: Input) -> Self {
+        let deadline = cell.with(|session| session.poll_timeout()).unwrap_or_else(now);
+        Self { cell, input, timer: Box::pin(tokio::time::sleep_until(deadline.into())) }
+    }
+
+    /// Runs one call of the handler, while heartbeats and outbound messages go on. A panic ends the session.
+    async fn attend(&mut self, call: impl Future<Output = ()>) {
+        let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
+        self.cell.cork();
+        let outcome = poll_fn(|cx| {
+            if let Poll::Ready(outcome) = call.as_mut().poll(cx) {
+                return Poll::Ready(outcome);
+            }
+            self.cell.uncork();
+            self.poll_background(cx);
+            Poll::Pending
+        });
+        if outcome.await.is_err() {
+            self.cell.close(Disconnect::INTERNAL_ERROR);
+        }
+    }
+
+    /// The client's next message; `None` once the session has ended.
+    async fn next_message(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let message = match &self.input {
+            Input::Inbox => self.poll_inbox(cx),
+            Input::Socket(_) => self.poll_socket(cx),
+        };
+        if let Poll::Ready(Some(message)) = &message {
+            self.cell.with(|session| session.received(message.len()));
+        }
+        message
+    }
+
+    fn poll_inbox(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.cell.uncork();
+        self.poll_background(cx);
+        let Some(inbox) = &self.cell.inbox else { return Poll::Ready(None) };
+        match inbox.pop() {
+            Some(message) => Poll::Ready(Some(message)),
+            None if self.cell.with(|session| session.is_open()) => Poll::Pending,
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        loop {
+            let Input::Socket(socket) = &mut self.input else { return Poll::Ready(None) };
+            if let Some(message) = socket.messages.pop_front() {
+                return Poll::Ready(Some(message));
+            }
+            if !self.cell.with(|session| session.is_open()) {
+                return Poll::Ready(None);
+            }
+            if socket.decode_backlog(&self.cell) {
+                continue;
+            }
+            self.cell.uncork();
+            if !self.poll_background(cx) {
+                continue;
+            }
+            ready!(self.poll_read(cx));
+        }
+    }
+
+    /// Reads once, and decodes until the first message.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Input::Socket(socket) = &mut self.input else { return Poll::Pending };
+        BUFFER.with_borrow_mut(|buffer| match ready!(socket.io.poll_read(cx, buffer)) {
+            Ok(read) if read > 0 => {
+                socket.take_in(&mut buffer[..read], &self.cell);
+                Poll::Ready(())
+            }
+            _ => {
+                self.cell.update(|session| session.socket_lost());
+                Poll::Ready(())
+            }
+        })
+    }
+
+    /// Does what does not wait for the client: writes, timers. False when something changed that the caller should look at.
+    fn poll_background(&mut self, cx: &mut Context<'_>) -> bool {
+        self.cell.driver().register(cx.waker());
+        let was_open = self.cell.with(|session| session.is_open());
+        self.poll_write(cx);
+        self.poll_timer(cx);
+        was_open == self.cell.with(|session| session.is_open())
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) {
+        let Input::Socket(socket) = &mut self.input else { return };
+        let result = match &mut socket.io {
+            DriverIo::Tcp(half) if self.cell.is_blocked() => match half.as_ref().poll_write_ready(cx) {
+                Poll::Ready(_) => {
+                    self.cell.unblock();
+                    Ok(())
+                }
+                Poll::Pending => Ok(()),
+            },
+            DriverIo::Tcp(_) => Ok(()),
+            stream @ DriverIo::Stream(_) => {
+                let written = self.cell.write_through(|slices| stream.try_write(cx, slices));
+                match stream.poll_flush(cx) {
+                    Poll::Ready(Err(e)) => Err(e),
+                    _ => written.map(|_: WriteProgress| ()),
+                }
+            }
+        };
+        if result.is_err() {
+            self.cell.with(|session| session.socket_lost());
+        }
+    }
+
+    /// The timer is pushed back lazily: it may ring early, find nothing due, and be set anew.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) {
+        while let Some(deadline) = self.cell.with(|session| session.poll_timeout()) {
+            if deadline < self.timer.deadline().into_std() || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(deadline.into());
+            }
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.cell.flush_after(|session| session.handle_timeout(now()));
+            self.poll_write(cx);
+        }
+    }
+
+    fn disconnect(&self) -> Disconnect {
+        self.cell.with(|session| session.disconnect().cloned()).unwrap_or(Disconnect::INTERRUPTED)
+    }
+
+    /// Stays until the client knows how the session ended, or will never know.
+    async fn linger(&mut self) {
+        poll_fn(|cx| self.poll_linger(cx)).await;
+        self.cell.drop_writer();
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.cell.uncork();
+            self.poll_background(cx);
+            if matches!(self.cell.with(|session| session.state().clone()), State::Closed(_)) {
+                return Poll::Ready(());
+            }
+            let Input::Socket(socket) = &mut self.input else { return Poll::Pending };
+            socket.messages.clear();
+            match self.cell.with(|session| session.farewell()) {
+                Farewell::Waiting => {}
+                Farewell::Said => ready!(socket.poll_half_close(cx, &self.cell)),
+                Farewell::Done => {
+                    ready!(socket.poll_half_close(cx, &self.cell));
+                    self.cell.with(|session| session.socket_lost());
+                    return Poll::Ready(());
+                }
+            }
+            if !socket.decode_backlog(&self.cell) {
+                ready!(self.poll_read(cx));
+            }
+        }
+    }
+}
+
+impl Socket {
+    /// Decodes from the backlog until the first event; false when there is nothing in it.
+    fn decode_backlog(&mut self, cell: &Cell) -> bool {
+        if self.backlog.is_empty() {
+            return false;
+        }
+        let mut backlog = std::mem::take(&mut self.backlog);
+        let consumed = self.decode(backlog.make_contiguous(), cell);
+        if consumed < backlog.len() {
+            backlog.drain(..consumed);
+            self.backlog = backlog;
+        }
+        true
+    }
+
+    /// Decodes until the first event, and keeps the rest.
+    fn take_in(&mut self, bytes: &mut [u8], cell: &Cell) {
+        cell.with(|session| session.heard());
+        let consumed = self.decode(bytes, cell);
+        self.backlog.extend(&bytes[consumed..]);
+    }
+
+    /// Tells the peer that nothing more comes. Its own end is waited for where bytes may be unread: closing then would
+    /// reset the connection, and a reset could destroy the last words on their way.
+    fn poll_half_close(&mut self, cx: &mut Context<'_>, cell: &Cell) -> Poll<()> {
+        cell.drop_writer();
+        // An error here means that the connection is gone already.
+        self.io.poll_shutdown(cx).map(drop)
+    }
+
+    /// Decodes one event and acts on it; answers how many bytes that took. What a failed session is sent is discarded.
+    fn decode(&mut self, bytes: &mut [u8], cell: &Cell) -> usize {
+        if !cell.with(|session| session.is_listening()) {
+            return bytes.len();
+        }
+        let (consumed, event) = match self.decoder.decode(bytes) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                cell.update(|session| session.fail(ending(error), now()));
+                return bytes.len();
+            }
+        };
+        if let Some(event) = event {
+            self.act(event, cell);
+        }
+        self.watch_partial(cell);
+        consumed
+    }
+
+    fn act(&mut self, event: Event, cell: &Cell) {
+        match event {
+            Event::Text(text) => self.text(text, cell),
+            Event::Binary(bytes) => self.binary(bytes, cell),
+            Event::Ping(payload) => cell.update(|session| session.ping_received(&payload, now())),
+            Event::Pong(_) => cell.with(|session| session.pong_received(now())),
+            Event::Close(close) => cell.update(|session| session.peer_closed(close.as_ref(), now())),
+        }
+    }
+
+    fn text(&mut self, text: bytestring::ByteString, cell: &Cell) {
+        let Some(limit) = self.sockjs else { return self.messages.push_back(Message::Text(text)) };
+        match sockjs::parse_frame(&text, limit) {
+            Ok(messages) => self.messages.extend(messages.into_iter().map(Message::Text)),
+            Err(_) => cell.update(|session| session.fail(Disconnect::BROKEN_FRAMING, now())),
+        }
+    }
+
+    fn binary(&mut self, bytes: Bytes, cell: &Cell) {
+        match self.sockjs {
+            None => self.messages.push_back(Message::Binary(bytes)),
+            Some(_) => cell.update(|session| session.fail(Disconnect::NOT_TEXT, now())),
+        }
+    }
+
+    /// A message that has begun must end within its time.
+    fn watch_partial(&mut self, cell: &Cell) {
+        let partial = self.decoder.is_partial();
+        if partial || self.partial {
+            cell.with(|session| session.message_partial(partial, now()));
+        }
+        self.partial = partial;
+    }
+}
+
+/// The session's ending for what the codec found.
+fn ending(error: Error) -> Disconnect {
+    match error.code() {
+        1007 => Disconnect::INVALID_DATA,
+        1008 => Disconnect::FLOOD,
+        1009 => Disconnect::MESSAGE_TOO_BIG,
+        _ => Disconnect::PROTOCOL_ERROR,
+    }
+}

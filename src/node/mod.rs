@@ -1,0 +1,36 @@
+//! Composition: what makes sessions live. The registry finds them, a driver runs each one, the hub reaches many.
+//!
+//! Each [`Byway`] is a node of its own: its sessions, groups, limits and counters are shared with no other.
+
+mod byway;
+mod cell;
+mod drain;
+mod driver;
+mod handle;
+mod handler;
+mod hub;
+mod inbox;
+mod io;
+mod receiver;
+mod registry;
+mod settings;
+mod stats;
+
+pub use byway::Byway;
+pub use drain::Drained;
+pub use handle::SessionHandle;
+pub use handler::Handler;
+pub use hub::Group;
+pub use settings::{LimitSettings, Settings, SettingsError, SockJsSettings, WebSocketSettings};
+pub use stats::Stats;
+
+pub(crate) use byway::{Node, Opening};
+pub(crate) use driver::SocketInput;
+pub(crate) use io::{Io, Upgraded};
+pub(crate) use receiver::Receiver;
+pub(crate) use registry::{Lookup, OpenError};
+
+/// The clock of everything that runs: tokio's, so that tests can pause it.
+pub(crate) fn now() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}

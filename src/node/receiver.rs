@@ -1,0 +1,51 @@
+//! An HTTP response that receives a session's frames.
+
+use super::cell::Cell;
+use super::now;
+use crate::session::{AttachError, Detach, Frame, ReceiverId, Take};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// The one receiver that is attached to a session. Dropping it tells the session that its client broke off, unless
+/// [`finish`](Self::finish) was called before.
+pub(crate) struct Receiver {
+    cell: Arc<Cell>,
+    id: ReceiverId,
+    finished: bool,
+}
+
+impl Receiver {
+    pub(super) fn attach(cell: Arc<Cell>, take: Take) -> Result<Self, AttachError> {
+        let id = cell.update(|session| session.attach_receiver(take, now()))?;
+        Ok(Self { cell, id, finished: false })
+    }
+
+    /// Waits for the next frame; `None` when the receiver is not attached any more.
+    ///
+    /// Cancel safety: a frame is taken only when it is returned.
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        self.cell.receiver().register(cx.waker());
+        self.cell.with(|session| match session.next_frame(self.id) {
+            Some(frame) => Poll::Ready(Some(frame)),
+            None if session.is_attached(self.id) => Poll::Pending,
+            None => Poll::Ready(None),
+        })
+    }
+
+    /// The response ended as it should.
+    pub(crate) fn finish(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let how = if self.finished { Detach::Finished } else { Detach::Aborted };
+        self.cell.update(|session| session.detach(self.id, how, now()));
+    }
+}

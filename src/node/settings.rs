@@ -1,0 +1,181 @@
+//! The settings of one endpoint.
+
+use crate::model::Transport;
+use crate::policy::{OriginError, OriginSettings};
+use crate::session::SessionSettings;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// Everything that one endpoint can be told. The defaults are safe and fit most uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Heartbeats, delays and the outbound queue.
+    pub session: SessionSettings,
+    /// WebSockets.
+    pub websocket: WebSocketSettings,
+    /// What only SockJS has.
+    pub sockjs: SockJsSettings,
+    /// Sizes and numbers.
+    pub limits: LimitSettings,
+    /// Which web pages may open sessions.
+    pub origins: OriginSettings,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, as networks: `"10.0.0.0/8"`. Default: none.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// How WebSockets are spoken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocketSettings {
+    /// Sub-protocols that are agreed to when a client offers them, such as `v12.stomp`. The client's order decides.
+    /// Default: none.
+    pub protocols: Vec<String>,
+    /// Whether permessage-deflate (RFC 7692) is agreed to, without context takeover. It saves bytes and costs CPU for each
+    /// message. Default false.
+    pub deflate: bool,
+    /// How many frames one message may have. Default 1,024.
+    pub max_fragments: usize,
+}
+
+impl Default for WebSocketSettings {
+    fn default() -> Self {
+        Self { protocols: Vec::new(), deflate: false, max_fragments: 1024 }
+    }
+}
+
+/// How SockJS is spoken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SockJsSettings {
+    /// Which transports answer; the others are 404, and `/info` says so of WebSockets. Default: all.
+    pub transports: Vec<Transport>,
+    /// After how many bytes of frames a streaming response ends, so that the client takes a new one. Default 128 KiB.
+    pub response_limit: usize,
+    /// What `/info` says of cookies. Default false.
+    pub cookie_needed: bool,
+    /// Whether answers set the cookie `JSESSIONID`, by which some load balancers stick. Default false.
+    pub jsessionid: bool,
+    /// Where the iframe pages find the client library, which must have exactly the version that the application's pages
+    /// use. Default: sockjs-client 1.6.1, which the endpoint serves itself.
+    pub client_url: Option<String>,
+    /// The base URL that `/info` sends clients to, for an address of this very node. Default: none.
+    pub base_url: Option<String>,
+    /// How many messages one `xhr_send` may carry. Default 1,000.
+    pub max_messages_per_request: usize,
+    /// How long a lost session's id is remembered, so that a late client learns of the loss instead of getting an empty
+    /// session under the same id. Default 60 s.
+    #[serde(with = "crate::model::duration")]
+    pub remember_lost: Duration,
+}
+
+impl Default for SockJsSettings {
+    fn default() -> Self {
+        Self {
+            transports: Transport::ALL.to_vec(),
+            response_limit: 128 * 1024,
+            cookie_needed: false,
+            jsessionid: false,
+            client_url: None,
+            base_url: None,
+            max_messages_per_request: 1000,
+            remember_lost: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What one client, and all together, may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// The largest message in bytes, after decompression. Default 128 KiB.
+    pub max_message_bytes: usize,
+    /// The largest request body in bytes. Default 512 KiB.
+    pub max_body_bytes: usize,
+    /// How long a request's body may take. Default 15 s.
+    #[serde(with = "crate::model::duration")]
+    pub body_timeout: Duration,
+    /// How many messages of one session may wait for its handler before its client has to wait. Default 1,024.
+    pub inbox_messages: usize,
+    /// How many sessions may be open at a time. Default 100,000: about 300 MB when all are idle WebSockets.
+    pub max_sessions: usize,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 128 * 1024,
+            max_body_bytes: 512 * 1024,
+            body_timeout: Duration::from_secs(15),
+            inbox_messages: 1024,
+            max_sessions: 100_000,
+        }
+    }
+}
+
+/// A setting that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError {
+    /// The setting's path, such as `origins.allowed`.
+    pub key: &'static str,
+    /// What is wrong with it, and what was expected.
+    pub problem: String,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.problem)
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl From<OriginError> for SettingsError {
+    fn from(error: OriginError) -> Self {
+        Self { key: "origins.allowed", problem: error.to_string() }
+    }
+}
+
+impl Settings {
+    /// Refuses what cannot be right.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let positive = [
+            ("session.queue_messages", self.session.queue_messages),
+            ("session.queue_bytes", self.session.queue_bytes),
+            ("sockjs.response_limit", self.sockjs.response_limit),
+            ("sockjs.max_messages_per_request", self.sockjs.max_messages_per_request),
+            ("websocket.max_fragments", self.websocket.max_fragments),
+            ("limits.max_message_bytes", self.limits.max_message_bytes),
+            ("limits.max_body_bytes", self.limits.max_body_bytes),
+            ("limits.inbox_messages", self.limits.inbox_messages),
+        ];
+        for (key, value) in positive {
+            ensure(value > 0, key, "0 would let nothing through; expected at least 1")?;
+        }
+        ensure(!self.session.heartbeat.is_zero(), "session.heartbeat", "expected more than 0s")?;
+        ensure(!self.limits.body_timeout.is_zero(), "limits.body_timeout", "expected more than 0s")?;
+        ensure(
+            self.limits.inbox_messages >= self.sockjs.max_messages_per_request,
+            "limits.inbox_messages",
+            "expected at least sockjs.max_messages_per_request",
+        )?;
+        let tokens = self.websocket.protocols.iter().all(|protocol| is_token(protocol));
+        ensure(tokens, "websocket.protocols", "expected tokens such as v12.stomp")?;
+        crate::policy::OriginPolicy::new(&self.origins)?;
+        Ok(())
+    }
+}
+
+fn ensure(holds: bool, key: &'static str, problem: &str) -> Result<(), SettingsError> {
+    match holds {
+        true => Ok(()),
+        false => Err(SettingsError { key, problem: problem.to_owned() }),
+    }
+}
+
+/// A token of RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}

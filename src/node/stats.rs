@@ -1,0 +1,69 @@
+//! What a node has done and is doing, in numbers.
+
+use crate::model::{Disconnect, Transport};
+use crate::session::Traffic;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+/// Counters since the node began, and gauges of now. Endings and refusals are counted by label.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Sessions opened, by transport.
+    pub opened: BTreeMap<&'static str, u64>,
+    /// Sessions that are open or closing, by transport.
+    pub current: BTreeMap<&'static str, u64>,
+    /// Sessions ended, by [`Disconnect::label`].
+    pub ended: BTreeMap<&'static str, u64>,
+    /// Requests refused before there was a session, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// What was carried, by all sessions together.
+    pub traffic: Traffic,
+    /// Messages that wait in outbound queues now.
+    pub queued_messages: u64,
+    /// Their bytes.
+    pub queued_bytes: u64,
+}
+
+/// Opening and ending are rare beside messages, so one lock serves; traffic is summed up when somebody asks.
+#[derive(Debug, Default)]
+pub(super) struct Counters(Mutex<Stats>);
+
+impl Counters {
+    pub(super) fn opened(&self, transport: Transport) {
+        let mut stats = self.0.lock();
+        *stats.opened.entry(transport.name()).or_default() += 1;
+        *stats.current.entry(transport.name()).or_default() += 1;
+    }
+
+    pub(super) fn ended(&self, disconnect: &Disconnect) {
+        *self.0.lock().ended.entry(disconnect.label()).or_default() += 1;
+    }
+
+    pub(super) fn gone(&self, transport: Transport, traffic: Traffic) {
+        let mut stats = self.0.lock();
+        stats.traffic.add(traffic);
+        if let Some(current) = stats.current.get_mut(transport.name()) {
+            *current -= 1;
+        }
+    }
+
+    pub(super) fn refused(&self, reason: &'static str) {
+        *self.0.lock().refused.entry(reason).or_default() += 1;
+    }
+
+    /// The counters, without what is still in sessions.
+    pub(super) fn snapshot(&self) -> Stats {
+        self.0.lock().clone()
+    }
+}
+
+impl Traffic {
+    /// Adds another session's.
+    pub fn add(&mut self, other: Self) {
+        self.messages_in += other.messages_in;
+        self.bytes_in += other.bytes_in;
+        self.messages_out += other.messages_out;
+        self.bytes_out += other.bytes_out;
+        self.dropped += other.dropped;
+    }
+}

@@ -1,0 +1,4 @@
+//! What goes over the wire, sans-IO: bytes in, events out; events in, bytes out. No HTTP, no sessions, no clock.
+
+pub mod sockjs;
+pub mod websocket;

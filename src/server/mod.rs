@@ -1,0 +1,15 @@
+//! Byway's own HTTP server: an accept loop over hyper that feeds a poem endpoint, and what the binary serves with it.
+//!
+//! It exists because sessions need what `poem::Server` does not give: the raw socket after an upgrade, TCP_NODELAY,
+//! deadlines for heads and writes, limits on connections, an accept loop that backs off, handlers that end when their
+//! client leaves, and a stop that counts everything. docs/architecture.md has the list.
+
+mod accept;
+mod admission;
+mod connection;
+mod framing;
+mod settings;
+mod stall;
+
+pub use accept::Server;
+pub use settings::ServerSettings;

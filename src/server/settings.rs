@@ -1,0 +1,44 @@
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What the server takes from the network, whatever is served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// How many connections may be open at a time; one more is answered 503. Default 20,000. Each costs about 16 KB while
+    /// it speaks HTTP, and one file descriptor.
+    pub max_connections: usize,
+    /// How many of them one client may have: one IPv4 address, or one IPv6 network of 64 bits. Trusted proxies are
+    /// exempt. Default 1,000.
+    pub max_connections_per_ip: usize,
+    /// How long a request's head may take, and how long a connection may be idle between requests. Default 10 s.
+    #[serde(with = "crate::model::duration")]
+    pub header_timeout: Duration,
+    /// How large a request's head may be in bytes. Default 16 KiB.
+    pub max_head_bytes: usize,
+    /// How many header fields a request may have. Default 100.
+    pub max_headers: usize,
+    /// How long a request's target may be in bytes. Default 8 KiB.
+    pub max_target_bytes: usize,
+    /// How long a peer may take no byte of an answer. Default 10 s.
+    #[serde(with = "crate::model::duration")]
+    pub write_timeout: Duration,
+    /// How long a stop may take, from the signal to the last connection's end. Default 20 s.
+    #[serde(with = "crate::model::duration")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            max_connections_per_ip: 1_000,
+            header_timeout: Duration::from_secs(10),
+            max_head_bytes: 16 * 1024,
+            max_headers: 100,
+            max_target_bytes: 8 * 1024,
+            write_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The state machine: what every kind of carrier shares.
+
+use super::queue::QueueFull;
+use super::receiver::Receiver;
+use super::socket::Socket;
+use super::timers::{Timer, Timers};
+use super::{Form, OutboundQueue, Outgoing, SessionSettings};
+use crate::model::Disconnect;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Where a session stands in its life. It only ever moves down this list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Created, and no carrier has come yet.
+    Connecting,
+    /// Messages flow.
+    Open,
+    /// It has ended for the application; the client is still to be told.
+    Closing(Disconnect),
+    /// Nothing is left to do.
+    Closed(Disconnect),
+}
+
+/// What a session has carried, in messages and in bytes of their content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages from the client.
+    pub messages_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Messages handed to a carrier.
+    pub messages_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Messages that a full queue dropped ([`Overflow::DropOldest`](super::Overflow::DropOldest)).
+    pub dropped: u64,
+}
+
+/// Why a message was not taken for sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendError {
+    /// The session has ended.
+    Closed,
+    /// The queue is full, and the session ends for it.
+    SlowConsumer,
+    /// The session carries text, and the message is not UTF-8.
+    NotText,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the session has ended",
+            Self::SlowConsumer => "the session's queue is full",
+            Self::NotText => "the session carries text, and the message is not UTF-8",
+        })
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// What is attached to a session now.
+#[derive(Debug)]
+pub(super) enum Carrier {
+    None,
+    Receiver(Receiver),
+    Socket(Socket),
+}
+
+/// One session. See the [module's](super) page for how it is driven.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) settings: Arc<SessionSettings>,
+    pub(super) state: State,
+    pub(super) queue: OutboundQueue,
+    pub(super) carrier: Carrier,
+    pub(super) timers: Timers,
+    pub(super) traffic: Traffic,
+    /// Whether the client got its `o`.
+    pub(super) greeted: bool,
+    pub(super) receivers: u32,
+}
+
+impl Session {
+    /// A session that waits for its first carrier, for `disconnect_delay` at the most.
+    pub fn new(settings: Arc<SessionSettings>, now: Instant) -> Self {
+        let mut timers = Timers::default();
+        timers.arm(Timer::Absence, now + settings.disconnect_delay);
+        Self {
+            settings,
+            state: State::Connecting,
+            queue: OutboundQueue::default(),
+            carrier: Carrier::None,
+            timers,
+            traffic: Traffic::default(),
+            greeted: false,
+            receivers: 0,
+        }
+    }
+
+    /// Where the session stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// True as long as the application's messages are taken and the client's are handed over.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Connecting | State::Open)
+    }
+
+    /// How the session ended, once it has.
+    pub fn disconnect(&self) -> Option<&Disconnect> {
+        match &self.state {
+            State::Connecting | State::Open => None,
+            State::Closing(disconnect) | State::Closed(disconnect) => Some(disconnect),
+        }
+    }
+
+    /// What was carried so far.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// What waits for the client, in messages and in bytes.
+    pub fn queued(&self) -> (usize, usize) {
+        (self.queue.len(), self.queue.bytes())
+    }
+
+    /// Counts a message from the client.
+    pub fn received(&mut self, bytes: usize) {
+        self.traffic.messages_in += 1;
+        self.traffic.bytes_in += bytes as u64;
+    }
+
+    /// Queues a message for the client. A full queue does what the settings' [`Overflow`](super::Overflow) says.
+    ///
+    /// `now` is asked for only when the queue is full: reading the clock for each message would be felt.
+    pub fn send(&mut self, message: Arc<Outgoing>, now: impl FnOnce() -> Instant) -> Result<(), SendError> {
+        if !self.is_open() {
+            return Err(SendError::Closed);
+        }
+        if !message.fits(self.form()) {
+            return Err(SendError::NotText);
+        }
+        let limits = (self.settings.queue_messages, self.settings.queue_bytes);
+        match self.queue.push(message, limits, self.settings.overflow) {
+            Ok(dropped) => {
+                self.traffic.dropped += dropped as u64;
+                Ok(())
+            }
+            Err(QueueFull) => {
+                self.queue.clear();
+                self.close(Disconnect::SLOW_CONSUMER, now());
+                Err(SendError::SlowConsumer)
+            }
+        }
+    }
+
+    fn form(&self) -> Form {
+        match &self.carrier {
+            Carrier::Socket(socket) => socket.form(),
+            Carrier::None | Carrier::Receiver(_) => Form::Item,
+        }
+    }
+
+    /// Ends the session: what is queued still goes out, then the client is told. The first ending stays.
+    pub fn close(&mut self, disconnect: Disconnect, now: Instant) {
+        if !self.is_open() {
+            return;
+        }
+        match &mut self.carrier {
+            Carrier::Socket(socket) => {
+                socket.say_goodbye(&disconnect);
+                self.timers.arm(Timer::Closing, now + self.settings.close_timeout);
+            }
+            Carrier::Receiver(_) => {}
+            Carrier::None => self.timers.arm(Timer::Absence, now + self.settings.disconnect_delay),
+        }
+        self.state = State::Closing(disconnect);
+    }
+
+    /// Ends the session without another word to the client.
+    pub(super) fn finish(&mut self, disconnect: Disconnect) {
+        let disconnect = self.disconnect().cloned().unwrap_or(disconnect);
+        self.state = State::Closed(disconnect);
+        self.carrier = Carrier::None;
+        self.queue.clear();
+        self.timers.disarm_all();
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Carries out what has come due by `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.take_expired(now) {
+            match timer {
+                Timer::Heartbeat => self.heartbeat_due(now),
+                Timer::HeartbeatAnswer => self.close(Disconnect::NO_HEARTBEAT, now),
+                Timer::Absence => self.finish(Disconnect::ABSENT),
+                Timer::Closing => self.finish(Disconnect::INTERRUPTED),
+                Timer::Stall => self.finish(Disconnect::SLOW_CONSUMER),
+                Timer::Message => self.fail(Disconnect::FLOOD, now),
+            }
+        }
+    }
+
+    fn heartbeat_due(&mut self, now: Instant) {
+        self.timers.arm(Timer::Heartbeat, now + self.settings.heartbeat);
+        match &mut self.carrier {
+            Carrier::None => {}
+            Carrier::Receiver(receiver) => receiver.heartbeat_due(),
+            Carrier::Socket(socket) => {
+                socket.heartbeat_due();
+                self.timers.arm_if_idle(Timer::HeartbeatAnswer, now + self.settings.heartbeat_answer);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A message on its way out, encoded at most once for each wire form.
+
+use super::deflate::{self, Window};
+use crate::model::Message;
+use crate::protocol::sockjs::{Envelope, frame};
+use crate::protocol::websocket::{self, Opcode};
+use bytes::Bytes;
+use std::sync::{Arc, OnceLock};
+
+/// The bytes that a message can become. Everyone who needs the same form shares the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A WebSocket frame with the message itself.
+    WebSocket,
+    /// The same, compressed with the full window.
+    WebSocketDeflated,
+    /// The same, compressed with the small window.
+    WebSocketDeflatedSmall,
+    /// A WebSocket frame with SockJS's `a["..."]`.
+    SockJs,
+    /// The same, compressed with the full window.
+    SockJsDeflated,
+    /// The same, compressed with the small window.
+    SockJsDeflatedSmall,
+    /// An item of an `a[...]` frame: a quoted and escaped JSON string.
+    Item,
+    /// `a["..."]` as `xhr` and `xhr_streaming` send it.
+    Xhr,
+    /// `a["..."]` as `eventsource` sends it.
+    EventSource,
+    /// `a["..."]` as `htmlfile` sends it.
+    HtmlFile,
+}
+
+impl Form {
+    const COUNT: usize = Self::HtmlFile as usize + 1;
+}
+
+/// A message and the wire forms that it already has.
+#[derive(Debug)]
+pub struct Outgoing {
+    message: Message,
+    forms: [OnceLock<Bytes>; Form::COUNT],
+}
+
+impl Outgoing {
+    /// Wraps a message, not yet encoded.
+    pub fn new(message: Message) -> Arc<Self> {
+        Arc::new(Self { message, forms: Default::default() })
+    }
+
+    /// The message itself.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The length of the message's content in bytes.
+    pub fn len(&self) -> usize {
+        self.message.len()
+    }
+
+    /// True for a message without content.
+    pub fn is_empty(&self) -> bool {
+        self.message.is_empty()
+    }
+
+    /// Whether the message can take `form`: every form but the plain WebSocket ones is text.
+    pub fn fits(&self, form: Form) -> bool {
+        matches!(form, Form::WebSocket | Form::WebSocketDeflated | Form::WebSocketDeflatedSmall)
+            || self.message.as_str().is_some()
+    }
+
+    /// The message in `form`, encoded now if it is the first time. Empty where it does not [fit](Self::fits).
+    pub fn wire(&self, form: Form) -> &Bytes {
+        self.forms[form as usize].get_or_init(|| self.encode(form))
+    }
+
+    fn encode(&self, form: Form) -> Bytes {
+        match form {
+            Form::WebSocket => websocket::encode(self.opcode(), self.message.as_bytes()),
+            Form::WebSocketDeflated => self.deflated(Window::Full),
+            Form::WebSocketDeflatedSmall => self.deflated(Window::Small),
+            Form::SockJs => websocket::encode(Opcode::Text, self.array().as_bytes()),
+            Form::SockJsDeflated => deflate::encode(Window::Full, Opcode::Text, self.array().as_bytes()),
+            Form::SockJsDeflatedSmall => deflate::encode(Window::Small, Opcode::Text, self.array().as_bytes()),
+            Form::Item => frame::item(self.message.as_str().unwrap_or_default()).into(),
+            Form::Xhr => Envelope::Xhr.wrap(&self.array()),
+            Form::EventSource => Envelope::EventSource.wrap(&self.array()),
+            Form::HtmlFile => Envelope::HtmlFile.wrap(&self.array()),
+        }
+    }
+
+    fn deflated(&self, window: Window) -> Bytes {
+        deflate::encode(window, self.opcode(), self.message.as_bytes())
+    }
+
+    fn opcode(&self) -> Opcode {
+        match self.message {
+            Message::Text(_) => Opcode::Text,
+            Message::Binary(_) => Opcode::Binary,
+        }
+    }
+
+    fn array(&self) -> String {
+        frame::array_of_one(self.message.as_str().unwrap_or_default())
+    }
+
+    /// The message as an item of an `a[...]` frame.
+    pub fn item(&self) -> &str {
+        std::str::from_utf8(self.wire(Form::Item)).unwrap_or_default()
+    }
+}

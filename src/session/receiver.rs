@@ -1,0 +1,153 @@
+//! HTTP carriers: receivers that come and go while the session stays.
+
+use super::core::{Carrier, Session, State};
+use super::timers::Timer;
+use super::{Outgoing, SessionSettings};
+use crate::model::Disconnect;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Names one attached receiver, so that one that was replaced cannot speak for its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiverId(u32);
+
+/// Why a receiver was not attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttachError {
+    /// Another receiver is attached; it stays.
+    Busy,
+    /// The session is gone.
+    Closed,
+}
+
+/// How a receiver went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detach {
+    /// Its response ended as it should: another receiver is expected.
+    Finished,
+    /// Its client broke the connection off.
+    Aborted,
+}
+
+/// What a receiver writes next.
+#[derive(Debug, Clone)]
+pub enum Frame {
+    /// `o`
+    Open,
+    /// `h`
+    Heartbeat,
+    /// `a[...]`
+    Messages(Vec<Arc<Outgoing>>),
+    /// `c[...]`: the response ends behind it.
+    Close(Disconnect),
+}
+
+/// How many of the waiting messages one `a[...]` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// All of them: a poll, which has room for one frame.
+    All,
+    /// What waited when the receiver came in one frame, then each message in its own: a stream.
+    OneByOne,
+}
+
+#[derive(Debug)]
+pub(super) struct Receiver {
+    id: ReceiverId,
+    take: Take,
+    /// Nothing was handed out since it attached.
+    fresh: bool,
+    heartbeat_due: bool,
+}
+
+impl Receiver {
+    pub(super) fn heartbeat_due(&mut self) {
+        self.heartbeat_due = true;
+    }
+
+    fn batch(&mut self) -> usize {
+        match self.take {
+            Take::OneByOne if !self.fresh => 1,
+            _ => usize::MAX,
+        }
+    }
+}
+
+impl Session {
+    /// Attaches a receiver. At most one is attached at a time, and a session that is closing still takes one, to tell it.
+    pub fn attach_receiver(&mut self, take: Take, now: Instant) -> Result<ReceiverId, AttachError> {
+        match (&self.state, &self.carrier) {
+            (State::Closed(_), _) => return Err(AttachError::Closed),
+            (_, Carrier::None) => {}
+            _ => return Err(AttachError::Busy),
+        }
+        if self.state == State::Connecting {
+            self.state = State::Open;
+        }
+        self.receivers = self.receivers.wrapping_add(1);
+        let id = ReceiverId(self.receivers);
+        self.carrier = Carrier::Receiver(Receiver { id, take, fresh: true, heartbeat_due: false });
+        self.timers.disarm(Timer::Absence);
+        self.timers.arm(Timer::Heartbeat, now + self.settings.heartbeat);
+        Ok(id)
+    }
+
+    /// What this receiver writes next, if there is anything. A receiver that is not attached any more gets nothing.
+    pub fn next_frame(&mut self, id: ReceiverId) -> Option<Frame> {
+        let Carrier::Receiver(receiver) = &mut self.carrier else { return None };
+        if receiver.id != id {
+            return None;
+        }
+        if !self.greeted {
+            self.greeted = true;
+            return Some(Frame::Open);
+        }
+        if !self.queue.is_drained() {
+            let batch = receiver.batch();
+            receiver.fresh = false;
+            return Some(Frame::Messages(self.take_written(batch)));
+        }
+        receiver.fresh = false;
+        if let State::Closing(disconnect) = &self.state {
+            return Some(Frame::Close(disconnect.clone()));
+        }
+        std::mem::take(&mut receiver.heartbeat_due).then_some(Frame::Heartbeat)
+    }
+
+    /// Takes messages for a wire that has no acknowledgement: they are released as they are taken.
+    fn take_written(&mut self, at_most: usize) -> Vec<Arc<Outgoing>> {
+        std::iter::from_fn(|| self.take_one()).take(at_most).collect()
+    }
+
+    pub(super) fn take_one(&mut self) -> Option<Arc<Outgoing>> {
+        let (seq, message) = self.queue.take()?;
+        self.queue.release(seq);
+        self.traffic.messages_out += 1;
+        self.traffic.bytes_out += message.len() as u64;
+        Some(message)
+    }
+
+    /// True as long as this receiver is the one that is attached.
+    pub fn is_attached(&self, id: ReceiverId) -> bool {
+        matches!(&self.carrier, Carrier::Receiver(receiver) if receiver.id == id)
+    }
+
+    /// Tells how a receiver went. An open session whose client broke off ends at once; otherwise the session waits
+    /// `disconnect_delay` for the next receiver.
+    pub fn detach(&mut self, id: ReceiverId, how: Detach, now: Instant) {
+        if !self.is_attached(id) {
+            return;
+        }
+        self.carrier = Carrier::None;
+        self.timers.disarm(Timer::Heartbeat);
+        match how {
+            Detach::Aborted if self.is_open() => self.finish(Disconnect::INTERRUPTED),
+            _ => self.timers.arm(Timer::Absence, now + self.settings.disconnect_delay),
+        }
+    }
+
+    /// The settings that the session lives by.
+    pub fn settings(&self) -> &SessionSettings {
+        &self.settings
+    }
+}

@@ -1,0 +1,136 @@
+//! The endpoint: URL to row, and the checks that all rows share.
+
+use super::exchange::Exchange;
+use super::{Cors, Row, TABLE, iframe, info, origin, respond, websocket};
+use crate::model::Transport;
+use crate::node::{Byway, Node};
+use crate::protocol::sockjs::{GREETING, SockJsPath};
+use http::{HeaderValue, Method, StatusCode, header};
+use poem::{Request, Response, Result};
+use std::sync::Arc;
+
+/// A [`Byway`] as a poem endpoint, for `Route::nest`.
+#[derive(Clone)]
+pub struct Endpoint {
+    node: Arc<Node>,
+}
+
+impl Byway {
+    /// This endpoint's URLs, to be nested in a poem route: a greeting and plain WebSockets at the endpoint itself,
+    /// `/websocket`, `/info`, `/iframe*.html`, and SockJS's `/{server}/{session}/{transport}`.
+    ///
+    /// A [`Principal`](crate::Principal) that a middleware put into the request's data becomes the session's.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint { node: Arc::clone(&self.0) }
+    }
+}
+
+impl poem::Endpoint for Endpoint {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let node = Arc::clone(&self.node);
+        let path = request.uri().path().to_owned();
+        Ok(match SockJsPath::parse(&path) {
+            Some(SockJsPath::Session { session, transport }) => session_url(node, request, session, transport).await,
+            Some(SockJsPath::Root) => root(node, request).await,
+            Some(SockJsPath::Info) => info_url(node, request),
+            Some(SockJsPath::Iframe) => iframe_url(&node, &request),
+            Some(SockJsPath::RawWebSocket) => raw_websocket(node, request).await,
+            None if path == iframe::CLIENT_PATH => iframe::client_library(&request),
+            None => respond::not_found(),
+        })
+    }
+}
+
+/// `/{server}/{session}/{transport}`
+async fn session_url(node: Arc<Node>, request: Request, session: &str, transport: &str) -> Response {
+    let Some(row) = TABLE.iter().find(|row| row.name == transport && row.is_on(&node)) else {
+        return respond::not_found();
+    };
+    if let Some(refusal) = origin::refuse_foreign(&node, &request) {
+        return refusal;
+    }
+    let exchange = Exchange { node, request, session: session.to_owned(), cors: row.cors };
+    match exchange.request.method() {
+        method if *method == row.method => (row.call)(exchange).await,
+        &Method::OPTIONS if row.cors == Cors::Xhr => preflight(&exchange, row.allowed()),
+        _ => respond::method_not_allowed(row.allowed()),
+    }
+}
+
+impl Row {
+    fn is_on(&self, node: &Node) -> bool {
+        let switched_on = &node.settings.sockjs.transports;
+        self.serves.iter().any(|transport| switched_on.contains(transport))
+    }
+
+    fn allowed(&self) -> &'static str {
+        match (self.method == Method::GET, self.cors) {
+            (true, _) => "GET",
+            (false, Cors::Xhr) => "OPTIONS, POST",
+            (false, _) => "POST",
+        }
+    }
+}
+
+/// The answer that lets a foreign page's browser send what the page wants.
+fn preflight(exchange: &Exchange, allowed: &'static str) -> Response {
+    let mut response = respond::cacheable(Response::builder().status(StatusCode::NO_CONTENT).finish());
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("31536000"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allowed));
+    exchange.add_cors(headers);
+    exchange.add_cookie(headers);
+    response
+}
+
+/// The endpoint itself: a plain WebSocket for whoever asks for one, else the greeting.
+async fn root(node: Arc<Node>, request: Request) -> Response {
+    if websocket::is_upgrade(&request) && websocket_is_on(&node, Transport::RawWebsocket) {
+        return raw_websocket(node, request).await;
+    }
+    match *request.method() {
+        Method::GET => respond::text(StatusCode::OK, GREETING),
+        _ => respond::method_not_allowed("GET"),
+    }
+}
+
+async fn raw_websocket(node: Arc<Node>, request: Request) -> Response {
+    if !websocket_is_on(&node, Transport::RawWebsocket) {
+        return respond::not_found();
+    }
+    if request.method() != Method::GET {
+        return respond::method_not_allowed("GET");
+    }
+    if let Some(refusal) = origin::refuse_foreign(&node, &request) {
+        return refusal;
+    }
+    websocket::raw(Exchange { node, request, session: String::new(), cors: Cors::None }).await
+}
+
+fn websocket_is_on(node: &Node, transport: Transport) -> bool {
+    node.settings.sockjs.transports.contains(&transport)
+}
+
+fn info_url(node: Arc<Node>, request: Request) -> Response {
+    if let Some(refusal) = origin::refuse_foreign(&node, &request) {
+        return refusal;
+    }
+    let exchange = Exchange { node, request, session: String::new(), cors: Cors::Xhr };
+    match *exchange.request.method() {
+        Method::GET => info::info(&exchange),
+        Method::OPTIONS => preflight(&exchange, "OPTIONS, GET"),
+        _ => respond::method_not_allowed("OPTIONS, GET"),
+    }
+}
+
+fn iframe_url(node: &Node, request: &Request) -> Response {
+    if let Some(refusal) = origin::refuse_foreign(node, request) {
+        return refusal;
+    }
+    match *request.method() {
+        Method::GET => iframe::page(node, request),
+        _ => respond::method_not_allowed("GET"),
+    }
+}

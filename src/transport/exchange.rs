@@ -1,0 +1,143 @@
+//! One request, with what every transport needs to know of it.
+
+use super::Cors;
+use super::respond;
+use crate::model::{Principal, Transport};
+use crate::node::{Node, OpenError, Opening};
+use crate::policy::Origin;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use poem::error::ReadBodyError;
+use poem::{Request, Response};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// A request that passed the endpoint's checks.
+pub(super) struct Exchange {
+    pub(super) node: Arc<Node>,
+    pub(super) request: Request,
+    /// The session id in the URL; empty for the endpoint's own URLs.
+    pub(super) session: String,
+    pub(super) cors: Cors,
+}
+
+impl Exchange {
+    pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {
+        header(self.request.headers(), name)
+    }
+
+    pub(super) fn query(&self) -> &str {
+        self.request.uri().query().unwrap_or_default()
+    }
+
+    pub(super) fn principal(&self) -> Option<&Principal> {
+        self.request.data::<Principal>()
+    }
+
+    pub(super) fn opening(&self, transport: Transport) -> Opening {
+        let remote = client_address(&self.node, &self.request);
+        Opening { transport, principal: self.principal().cloned(), remote, protocol: None }
+    }
+
+    /// Adds what every answer of a transport carries: no caching, no proxy buffering, CORS, the sticky cookie.
+    pub(super) fn finish(&self, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(respond::NO_CACHE));
+        headers.insert("X-Accel-Buffering", HeaderValue::from_static("no"));
+        self.add_cors(headers);
+        self.add_cookie(headers);
+        response
+    }
+
+    pub(super) fn add_cors(&self, headers: &mut HeaderMap) {
+        let policy = &self.node.origins;
+        let origin = self.request.headers().get(header::ORIGIN);
+        let origin = origin.filter(|origin| self.cors == Cors::Xhr || origin.as_bytes() != b"null");
+        match (self.cors, origin) {
+            (Cors::None, _) => return,
+            (_, Some(origin)) if policy.credentials() => {
+                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+                headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            }
+            _ => {
+                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
+        }
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        let wanted = self.request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+        if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        }
+    }
+
+    /// `JSESSIONID`, by which load balancers stick: the incoming value, or a dummy that makes them set their own.
+    pub(super) fn add_cookie(&self, headers: &mut HeaderMap) {
+        if !self.node.settings.sockjs.jsessionid {
+            return;
+        }
+        let cookies = self.header(header::COOKIE).unwrap_or_default();
+        let incoming = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("JSESSIONID="));
+        let cookie = format!("JSESSIONID={}; path=/", incoming.unwrap_or("dummy"));
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            headers.insert(header::SET_COOKIE, cookie);
+        }
+    }
+
+    /// Reads the body, within the endpoint's limits of size and time; a body that announces too much is not read at all.
+    pub(super) async fn body(&mut self) -> Result<Bytes, Response> {
+        let limits = &self.node.settings.limits;
+        let announced = self.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > limits.max_body_bytes) {
+            return Err(self.refuse("body_too_big", StatusCode::PAYLOAD_TOO_LARGE, "Body too big."));
+        }
+        let body = self.request.take_body().into_bytes_limit(limits.max_body_bytes);
+        match tokio::time::timeout(limits.body_timeout, body).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(ReadBodyError::PayloadTooLarge)) => {
+                Err(self.refuse("body_too_big", StatusCode::PAYLOAD_TOO_LARGE, "Body too big."))
+            }
+            Ok(Err(_)) => Err(self.refuse("body_broken", StatusCode::BAD_REQUEST, "Body cut off.")),
+            Err(_) => Err(self.refuse("body_slow", StatusCode::REQUEST_TIMEOUT, "Body too slow.")),
+        }
+    }
+
+    /// Refuses a request whose body was not read to its end, so that the connection cannot be used again.
+    fn refuse(&self, reason: &'static str, status: StatusCode, text: &'static str) -> Response {
+        self.node.refused(reason);
+        self.finish(respond::closing(respond::text(status, text)))
+    }
+
+    /// No room for another session.
+    pub(super) fn unavailable(&self, error: OpenError) -> Response {
+        self.node.refused(match error {
+            OpenError::Full => "sessions_full",
+            OpenError::Draining => "draining",
+        });
+        self.finish(respond::unavailable())
+    }
+}
+
+/// A header's value, if it is text.
+pub(super) fn header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Where the request comes from: the peer, or what trusted proxies say.
+pub(super) fn client_address(node: &Node, request: &Request) -> IpAddr {
+    let forwarded = request.headers().get_all("X-Forwarded-For").into_iter();
+    let forwarded: Vec<_> = forwarded.filter_map(|value| value.to_str().ok()).collect();
+    node.proxies.client(peer_address(request), forwarded.into_iter())
+}
+
+/// A peer without an IP address, such as a Unix socket's, is this machine.
+pub(super) fn peer_address(request: &Request) -> IpAddr {
+    request.remote_addr().as_socket_addr().map_or(Ipv4Addr::LOCALHOST.into(), std::net::SocketAddr::ip)
+}
+
+/// The origin that the request was sent to. Only trusted proxies may say that they were reached by another scheme.
+pub(super) fn own_origin(node: &Node, request: &Request) -> Option<Origin> {
+    let trusted = node.proxies.contains(peer_address(request));
+    let forwarded = request.header("X-Forwarded-Proto").filter(|_| trusted);
+    let scheme = forwarded.map_or_else(|| request.scheme().as_str(), |scheme| scheme.trim());
+    Origin::of_request(scheme, header(request.headers(), header::HOST)?)
+}

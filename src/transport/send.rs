@@ -1,0 +1,60 @@
+//! `POST /xhr_send` and `POST /jsonp_send`
+
+use super::exchange::Exchange;
+use super::respond;
+use crate::node::Lookup;
+use crate::protocol::sockjs::{PayloadError, parse_array};
+use bytes::Bytes;
+use http::{StatusCode, header};
+use poem::Response;
+
+pub(super) async fn xhr_send(exchange: Exchange) -> Response {
+    let taken = Response::builder().status(StatusCode::NO_CONTENT).content_type(respond::TEXT).finish();
+    send(exchange, |_, body| body, taken).await
+}
+
+/// Some old browsers dislike an empty answer to a form, so it says "ok".
+pub(super) async fn jsonp_send(exchange: Exchange) -> Response {
+    send(exchange, form_field, respond::text(StatusCode::OK, "ok")).await
+}
+
+/// Hands the messages in the body to the session; `taken` is the answer when it took them.
+async fn send(mut exchange: Exchange, payload: fn(&Exchange, Bytes) -> Bytes, taken: Response) -> Response {
+    let body = match exchange.body().await {
+        Ok(body) => payload(&exchange, body),
+        Err(response) => return response,
+    };
+    let response = deliver(&exchange, &body).await.err().unwrap_or(taken);
+    exchange.finish(response)
+}
+
+async fn deliver(exchange: &Exchange, payload: &[u8]) -> Result<(), Response> {
+    let settings = &exchange.node.settings;
+    let messages = parse_array(payload, settings.sockjs.max_messages_per_request).map_err(refusal)?;
+    if messages.iter().any(|message| message.len() > settings.limits.max_message_bytes) {
+        return Err(respond::text(StatusCode::PAYLOAD_TOO_LARGE, "Message too big."));
+    }
+    match exchange.node.lookup(&exchange.session, exchange.principal()) {
+        Lookup::Found(cell) => exchange.node.deliver(&cell, messages).await,
+        Lookup::Lost | Lookup::Foreign | Lookup::Unknown => return Err(respond::not_found()),
+    }
+    Ok(())
+}
+
+fn refusal(error: PayloadError) -> Response {
+    let status = match error {
+        PayloadError::TooMany => StatusCode::PAYLOAD_TOO_LARGE,
+        PayloadError::Expected | PayloadError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    respond::text(status, error.to_string())
+}
+
+/// The field `d` of a form; any other content type is the JSON itself.
+fn form_field(exchange: &Exchange, body: Bytes) -> Bytes {
+    let content_type = exchange.header(header::CONTENT_TYPE).unwrap_or_default();
+    if !content_type.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        return body;
+    }
+    let field = form_urlencoded::parse(&body).find(|(name, _)| name == "d");
+    field.map(|(_, value)| value.into_owned().into()).unwrap_or_default()
+}

@@ -1,0 +1,79 @@
+//! Responses that go on until they have carried their limit; and `GET /eventsource`, `GET /htmlfile`.
+
+use super::exchange::Exchange;
+use super::receive::{Admission, Wrapping, admit};
+use super::{jsonp, respond};
+use crate::model::Transport;
+use crate::node::Receiver;
+use crate::protocol::sockjs::{EVENTSOURCE_PRELUDE, Envelope, htmlfile_prelude};
+use crate::session::{Form, Frame, Take};
+use async_stream::stream;
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderValue, header};
+use poem::{Body, Response};
+use std::io;
+
+pub(super) async fn eventsource(exchange: Exchange) -> Response {
+    let wrapping = Wrapping { envelope: Envelope::EventSource, form: Some(Form::EventSource) };
+    let prelude = Bytes::from_static(EVENTSOURCE_PRELUDE.as_bytes());
+    stream(exchange, Transport::Eventsource, "text/event-stream", prelude, wrapping)
+}
+
+pub(super) async fn htmlfile(exchange: Exchange) -> Response {
+    let callback = match jsonp::callback_of(&exchange) {
+        Ok(callback) => callback,
+        Err(response) => return response,
+    };
+    let wrapping = Wrapping { envelope: Envelope::HtmlFile, form: Some(Form::HtmlFile) };
+    let mut response = stream(exchange, Transport::Htmlfile, respond::HTML, htmlfile_prelude(&callback), wrapping);
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The page is nothing but inline scripts that call its parent.
+    let policy = HeaderValue::from_static("default-src 'none'; script-src 'unsafe-inline'");
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+/// Streams a session's frames behind `prelude`.
+pub(super) fn stream(
+    exchange: Exchange,
+    transport: Transport,
+    content_type: &str,
+    prelude: Bytes,
+    wrapping: Wrapping,
+) -> Response {
+    let limit = exchange.node.settings.sockjs.response_limit;
+    let body = match admit(&exchange, transport, Take::OneByOne) {
+        Ok(Admission::Attached(receiver)) => Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit)),
+        Ok(Admission::Refused(disconnect)) => [prelude, wrapping.close(&disconnect)].concat().into(),
+        Err(response) => return response,
+    };
+    exchange.finish(respond::content(content_type, body))
+}
+
+/// Every frame is a chunk of its own, and so is the prelude. The response ends with the frame that reaches `limit` bytes
+/// of frames, or with the session; nothing is taken from the session that is not sent.
+fn frames(
+    mut receiver: Receiver,
+    prelude: Bytes,
+    wrapping: Wrapping,
+    limit: usize,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    stream! {
+        yield Ok(prelude);
+        let mut sent = 0;
+        while let Some(frame) = receiver.next().await {
+            let bytes = wrapping.frame(&frame);
+            sent += bytes.len();
+            if sent >= limit || matches!(frame, Frame::Close(_)) {
+                // Before the last frame goes out: a client that has it may break off without waiting for the end.
+                receiver.finish();
+                yield Ok(bytes);
+                return;
+            }
+            yield Ok(bytes);
+        }
+        receiver.finish();
+    }
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Installs what the tests need and the machine lacks, on a Debian-like system:
+# Node.js (18 or newer) with npm, Chromium, Python 3 with venv, and then the
+# published clients in tests/clients. Run as root, or where sudo is available.
+# Running it again does nothing that is done already.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+limit=900
+
+fail() {
+  echo "install: $*" >&2
+  exit 1
+}
+
+have_node() {
+  type -P node >/dev/null && type -P npm >/dev/null &&
+    node -e 'process.exit(parseInt(process.versions.node, 10) >= 18 ? 0 : 1)'
+}
+
+have_chromium() {
+  type -P chromium >/dev/null
+}
+
+have_python() {
+  type -P python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif type -P sudo >/dev/null; then
+    sudo -n "$@"
+  else
+    fail "cannot run '$*': neither root nor sudo"
+  fi
+}
+
+install_packages() {
+  local missing=()
+  have_node || missing+=(nodejs npm)
+  have_chromium || missing+=(chromium)
+  have_python || missing+=(python3 python3-venv)
+  if [ ${#missing[@]} -eq 0 ]; then
+    return
+  fi
+  type -P apt-get >/dev/null || fail "needs ${missing[*]}, and there is no apt-get to install them"
+  echo "install: ${missing[*]}"
+  as_root timeout "$limit" apt-get -q -o Acquire::Retries=2 -o APT::Update::Error-Mode=any update ||
+    fail "the package lists cannot be updated: the package source cannot be reached"
+  as_root timeout "$limit" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -o Acquire::Retries=2 install -y --no-install-recommends "${missing[@]}" ||
+    fail "these packages cannot be installed: ${missing[*]}"
+  have_node || fail "Node.js is there, but not 18 or newer with npm: $(node --version 2>&1 || true)"
+  have_chromium || fail "chromium is still not on the PATH"
+  have_python || fail "python3 still lacks venv"
+}
+
+install_clients() {
+  cd "$here/clients"
+  local stamp=node_modules/.installed-lock
+  if cmp -s package-lock.json "$stamp"; then
+    return
+  fi
+  echo "install: the published clients"
+  timeout "$limit" npm ci --no-audit --no-fund ||
+    fail "the clients cannot be installed: the npm registry cannot be reached, or does not have them"
+  cp package-lock.json "$stamp"
+}
+
+install_packages
+install_clients
+echo "install: node $(node --version), $(chromium --version 2>/dev/null | head -n 1), $(python3 --version)"

@@ -1,0 +1,49 @@
+//! What the Rust suites share. Servers run inside the test's own process, on a port that the system chooses.
+
+#![allow(dead_code, reason = "each suite uses its own part of this")]
+
+use byway::server::{Server, ServerSettings, Stopped};
+use byway::{Byway, Handler, Settings};
+use poem::Route;
+use std::net::SocketAddr;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A server that serves one endpoint at `/e`. It stops when it is dropped.
+pub struct TestServer {
+    pub address: SocketAddr,
+    pub byway: Byway,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<std::io::Result<Stopped>>,
+}
+
+impl TestServer {
+    pub async fn start(settings: Settings, handler: impl Handler) -> Self {
+        Self::start_with(ServerSettings::default(), settings, handler).await
+    }
+
+    pub async fn start_with(server: ServerSettings, settings: Settings, handler: impl Handler) -> Self {
+        let byway = Byway::new(settings, handler).expect("the test's settings are valid");
+        let listener = Server::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let routes = Route::new().nest("/e", byway.endpoint());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = Server::new(server).drain(byway.clone());
+        let serving = tokio::spawn(server.serve(listener, routes, async {
+            stopped.await.ok();
+        }));
+        Self { address, byway, stop: Some(stop), serving }
+    }
+
+    /// Begins to stop, as at SIGTERM, and waits until it has.
+    pub async fn stop(mut self) -> Stopped {
+        drop(self.stop.take());
+        (&mut self.serving).await.expect("the server does not panic").expect("the server stops")
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
