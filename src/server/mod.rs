@@ -11,5 +11,5 @@ mod framing;
 mod settings;
 mod stall;
 
-pub use accept::Server;
+pub use accept::{Server, Stopped};
 pub use settings::ServerSettings;
