@@ -9,10 +9,10 @@ use crate::protocol::sockjs::{EVENTSOURCE_PRELUDE, Envelope, htmlfile_prelude};
 use crate::session::{Form, Frame, Take};
 use async_stream::stream;
 use bytes::Bytes;
-use futures_util::Stream;
 use http::{HeaderValue, header};
 use poem::{Body, Response};
 use std::io;
+use tokio_stream::Stream;
 
 pub(super) async fn eventsource(exchange: Exchange) -> Response {
     let wrapping = Wrapping { envelope: Envelope::EventSource, form: Some(Form::EventSource) };
