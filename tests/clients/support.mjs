@@ -91,9 +91,8 @@ const START_MS = 20_000;
 const STOP_MS = 5_000;
 
 /** Starts the server under test on a free loopback port. */
-export async function startServer(...flags) {
-  const program = process.env.BYWAY_TEST_SERVER;
-  assert.ok(program, 'BYWAY_TEST_SERVER must name the test server to run');
+export async function startServer({ program = process.env.BYWAY_TEST_SERVER, flags = [] } = {}) {
+  assert.ok(program, 'BYWAY_TEST_SERVER (or BYWAY, for the demo) must name the program to run');
   const child = spawn(program, ['--listen', '127.0.0.1:0', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
