@@ -199,18 +199,16 @@ impl Session {
         }
         socket.echo_close(close);
         let (code, reason) = close.map_or((1005, Default::default()), |close| (close.code, close.reason.clone()));
-        self.queue.clear();
         self.state = State::Closing(Disconnect::client(code, reason));
         self.timers.arm(Timer::Closing, now + self.settings.close_timeout);
     }
 
     /// Ends the session because what the peer sent cannot be understood or borne: it is told with a close frame of
-    /// exactly this code, and nothing that it sends is looked at any more.
+    /// exactly this code, behind what was queued before, and nothing that it sends is looked at any more.
     pub fn fail(&mut self, disconnect: Disconnect, now: Instant) {
         if let Some(socket) = self.socket() {
             socket.failed = true;
         }
-        self.queue.clear();
         self.close(disconnect, now);
     }
 
