@@ -153,18 +153,20 @@ impl Driver {
     fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             let Input::Socket(socket) = &mut self.input else { return Poll::Ready(None) };
-            if let Some(message) = socket.messages.pop_front() {
-                return Poll::Ready(Some(message));
-            }
             if !self.cell.with(|session| session.is_open()) {
                 return Poll::Ready(None);
+            }
+            if let Some(message) = socket.messages.pop_front() {
+                return Poll::Ready(Some(message));
             }
             if socket.decode_backlog(&self.cell) {
                 continue;
             }
             self.cell.uncork();
-            if !self.poll_background(cx) {
-                continue;
+            self.poll_background(cx);
+            // Whoever ends the session from here on wakes this task; who did it before may have found nobody to wake.
+            if !self.cell.with(|session| session.is_open()) {
+                return Poll::Ready(None);
             }
             ready!(self.poll_read(cx));
         }
@@ -185,13 +187,11 @@ impl Driver {
         })
     }
 
-    /// Does what does not wait for the client: writes, timers. False when something changed that the caller should look at.
-    fn poll_background(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Does what does not wait for the client: writes, timers.
+    fn poll_background(&mut self, cx: &mut Context<'_>) {
         self.cell.driver().register(cx.waker());
-        let was_open = self.cell.with(|session| session.is_open());
         self.poll_write(cx);
         self.poll_timer(cx);
-        was_open == self.cell.with(|session| session.is_open())
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) {
