@@ -157,6 +157,9 @@ impl Node {
     /// Hands a request's messages to a session, in one piece. Those for a session that is closing are dropped.
     pub(crate) async fn deliver(&self, cell: &Cell, messages: Vec<ByteString>) {
         let Some(inbox) = &cell.inbox else { return };
+        if !cell.with(|session| session.is_open()) {
+            return;
+        }
         if let Err(Rejected) = inbox.push(messages).await {
             return;
         }

@@ -155,6 +155,13 @@ impl Cell {
         self.update(|session| session.close(disconnect, now()));
     }
 
+    /// Drops the messages that wait for the handler, and takes no more.
+    pub(super) fn close_inbox(&self) {
+        if let Some(inbox) = &self.inbox {
+            inbox.close();
+        }
+    }
+
     /// Writes through the driver's own socket.
     pub(super) fn write_through(
         &self,

@@ -35,6 +35,7 @@ pub(super) async fn drive(cell: Arc<Cell>, input: Input) {
     while let Some(message) = driver.next_message().await {
         driver.attend(handler.message(&session, message)).await;
     }
+    driver.cell.close_inbox();
     let disconnect = driver.disconnect();
     driver.cell.node.session_ended(&driver.cell, &disconnect);
     driver.attend(handler.ended(&session, &disconnect)).await;
@@ -116,10 +117,24 @@ impl Driver {
             }
             self.cell.uncork();
             self.poll_background(cx);
+            self.poll_unread();
             Poll::Pending
         });
         if outcome.await.is_err() {
             self.cell.close(Disconnect::INTERNAL_ERROR);
+            self.cell.close_inbox();
+        }
+    }
+
+    /// While the handler runs nothing is read, so a client's silence proves nothing; and a connection that is over is let
+    /// go of, however long the handler still takes.
+    fn poll_unread(&mut self) {
+        if self.cell.with(|session| {
+            session.heard();
+            matches!(session.state(), State::Closed(_))
+        }) {
+            self.cell.drop_writer();
+            self.input = Input::Inbox;
         }
     }
 
