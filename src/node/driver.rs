@@ -99,12 +99,17 @@ struct Driver {
     cell: Arc<Cell>,
     input: Input,
     timer: Pin<Box<Sleep>>,
+    /// Messages handed over since the driver last waited.
+    unpaused: usize,
 }
+
+/// How many messages in a row are handed over before writes, timers and other tasks have their turn.
+const MESSAGES_PER_TURN: usize = 64;
 
 impl Driver {
     fn new(cell: Arc<Cell>, input: Input) -> Self {
         let deadline = cell.with(|session| session.poll_timeout()).unwrap_or_else(now);
-        Self { cell, input, timer: Box::pin(tokio::time::sleep_until(deadline.into())) }
+        Self { cell, input, timer: Box::pin(tokio::time::sleep_until(deadline.into())), unpaused: 0 }
     }
 
     /// Runs one call of the handler, while heartbeats and outbound messages go on. A panic ends the session.
@@ -144,12 +149,23 @@ impl Driver {
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        if self.unpaused == MESSAGES_PER_TURN {
+            self.unpaused = 0;
+            self.cell.uncork();
+            self.poll_background(cx);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let message = match &self.input {
             Input::Inbox => self.poll_inbox(cx),
             Input::Socket(_) => self.poll_socket(cx),
         };
-        if let Poll::Ready(Some(message)) = &message {
-            self.cell.with(|session| session.received(message.len()));
+        match &message {
+            Poll::Ready(Some(message)) => {
+                self.unpaused += 1;
+                self.cell.with(|session| session.received(message.len()));
+            }
+            _ => self.unpaused = 0,
         }
         message
     }
