@@ -222,8 +222,8 @@ impl Node {
         if let Some(name) = &cell.name {
             self.registry.remove_named(name, lost.then_some(self.settings.sockjs.remember_lost));
         }
-        self.counters.gone(cell.transport, cell.with(|session| session.traffic()));
-        self.registry.remove(cell.id);
+        let traffic = cell.with(|session| session.traffic());
+        self.counters.gone(cell.transport, traffic, || self.registry.remove(cell.id));
         if self.registry.len() == 0 {
             self.emptied.notify_waiters();
         }
@@ -244,8 +244,8 @@ impl Node {
     }
 
     fn stats(&self) -> Stats {
-        let mut stats = self.counters.snapshot();
-        for cell in self.registry.all() {
+        let (mut stats, cells) = self.counters.snapshot(|| self.registry.all());
+        for cell in cells {
             let (traffic, (messages, bytes)) = cell.with(|session| (session.traffic(), session.queued()));
             stats.traffic.add(traffic);
             stats.queued_messages += messages as u64;
