@@ -187,6 +187,10 @@ impl Node {
         let cell = Cell::new(identity, Arc::clone(self), session, inbox);
         self.registry.insert(Arc::clone(&cell));
         self.counters.opened(transport);
+        if self.draining.load(Ordering::Acquire) {
+            // A drain that began since the first look may have told everyone already.
+            cell.close(Disconnect::GOING_AWAY);
+        }
         tracing::debug!(session = %id, %transport, %remote, "session opened");
         Ok(cell)
     }
