@@ -116,7 +116,7 @@ impl Cell {
         let mut edge = self.edge.lock();
         let sent = edge.session.send(message, now);
         edge.after_send(self, &sent);
-        if !edge.corked {
+        if !edge.corked || edge.has_much() {
             edge.flush(self);
         }
         sent
@@ -155,6 +155,13 @@ impl Cell {
         self.update(|session| session.close(disconnect, now()));
     }
 
+    /// Drops the messages that wait for the handler, and takes no more.
+    pub(super) fn close_inbox(&self) {
+        if let Some(inbox) = &self.inbox {
+            inbox.close();
+        }
+    }
+
     /// Writes through the driver's own socket.
     pub(super) fn write_through(
         &self,
@@ -187,7 +194,15 @@ impl Cell {
     }
 }
 
+/// A corked session is written once this many messages or bytes wait: many for one write, and few beside the limits.
+const CORKED: (usize, usize) = (64, 64 * 1024);
+
 impl Edge {
+    fn has_much(&self) -> bool {
+        let (messages, bytes) = self.session.queued();
+        messages >= CORKED.0 || bytes >= CORKED.1
+    }
+
     fn after_send(&self, cell: &Cell, sent: &Result<(), SendError>) {
         if *sent == Err(SendError::SlowConsumer) {
             cell.driver.wake();

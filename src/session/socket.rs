@@ -43,7 +43,7 @@ pub enum Farewell {
 /// How many frames one vectored write takes at the most.
 const MAX_SLICES: usize = 64;
 
-/// The write side of one WebSocket: what is being written, then `urgent`, then the queue's messages, then `goodbye`.
+/// The write side of one WebSocket: what is being written, then `urgent`, `pong`, the queue's messages, and `goodbye`.
 #[derive(Debug)]
 pub(super) struct Socket {
     kind: SocketKind,
@@ -90,7 +90,7 @@ impl Socket {
 
     /// A ping, which the client's WebSocket answers by itself, and for SockJS also `h`, which its script can see.
     pub(super) fn heartbeat_due(&mut self) {
-        if self.urgent.is_empty() {
+        if self.urgent.is_empty() && !self.said_goodbye {
             self.urgent.push(websocket::encode(Opcode::Ping, b""));
             if self.kind.sockjs {
                 self.urgent.push(websocket::encode(Opcode::Text, frame::HEARTBEAT.as_bytes()));
@@ -117,13 +117,6 @@ impl Socket {
         self.goodbye = Some(websocket::encode_close(close.map(|close| (close.code, &*close.reason))));
     }
 
-    /// Moves what has its turn before any message to the front, if no frame is half written.
-    fn promote_urgent(&mut self) {
-        if let Some(pong) = self.pong.take() {
-            self.urgent.push(pong);
-        }
-    }
-
     /// Counts `now`'s control frame; false when it is one too many for this second.
     fn allows_control_frame(&mut self, limit: u32, now: Instant) -> bool {
         let (since, count) = &mut self.control_frames;
@@ -136,17 +129,28 @@ impl Socket {
 }
 
 impl Session {
-    /// Attaches the WebSocket that this session is for. SockJS's is greeted with `o`.
+    /// Attaches the WebSocket that this session is for. SockJS's is greeted with `o`; a session that was ended before it
+    /// came tells it so.
     pub fn attach_socket(&mut self, kind: SocketKind, now: Instant) {
+        let awaited = matches!(self.state, State::Connecting | State::Closing(_));
+        if !awaited || !matches!(self.carrier, Carrier::None) {
+            return;
+        }
         let mut socket = Socket::new(kind);
         if kind.sockjs {
             socket.urgent.push(websocket::encode(Opcode::Text, frame::OPEN.as_bytes()));
         }
         self.greeted = true;
-        self.state = State::Open;
-        self.carrier = Carrier::Socket(socket);
         self.timers.disarm(Timer::Absence);
         self.timers.arm(Timer::Heartbeat, now + self.settings.heartbeat);
+        match &self.state {
+            State::Closing(disconnect) => {
+                socket.say_goodbye(disconnect);
+                self.timers.arm(Timer::Closing, now + self.settings.close_timeout);
+            }
+            _ => self.state = State::Open,
+        }
+        self.carrier = Carrier::Socket(socket);
     }
 
     fn socket(&mut self) -> Option<&mut Socket> {
@@ -164,7 +168,7 @@ impl Session {
     /// A ping came; its answer goes out before anything else.
     pub fn ping_received(&mut self, payload: &[u8], now: Instant) {
         self.control_frame_received(now);
-        if let Some(socket) = self.socket() {
+        if let Some(socket) = self.socket().filter(|socket| !socket.said_goodbye) {
             socket.pong = Some(websocket::encode(Opcode::Pong, payload));
         }
     }
@@ -270,12 +274,12 @@ impl Session {
 
     fn write_once(&mut self, write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         let Self { carrier: Carrier::Socket(socket), queue, .. } = self else { return Ok(0) };
-        socket.promote_urgent();
         let form = socket.form();
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let frames = std::iter::once(&socket.partial)
             .filter(|partial| !partial.is_empty())
             .chain(&socket.urgent)
+            .chain(&socket.pong)
             .chain(queue.waiting().map(|message: &Arc<Outgoing>| message.wire(form)))
             .chain(&socket.goodbye);
         let mut filled = 0;
@@ -308,6 +312,9 @@ impl Session {
         }
         if !socket.urgent.is_empty() {
             return Some(socket.urgent.remove(0));
+        }
+        if let Some(pong) = socket.pong.take() {
+            return Some(pong);
         }
         let form = socket.form();
         if let Some(message) = self.take_one() {
