@@ -153,11 +153,12 @@ impl Driver {
     fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             let Input::Socket(socket) = &mut self.input else { return Poll::Ready(None) };
-            if let Some(message) = socket.messages.pop_front() {
-                return Poll::Ready(Some(message));
-            }
+            // Before the messages: one frame may hold some that came behind the one that ended the session.
             if !self.cell.with(|session| session.is_open()) {
                 return Poll::Ready(None);
+            }
+            if let Some(message) = socket.messages.pop_front() {
+                return Poll::Ready(Some(message));
             }
             if socket.decode_backlog(&self.cell) {
                 continue;
