@@ -155,6 +155,14 @@ impl Cell {
         self.update(|session| session.close(disconnect, now()));
     }
 
+    /// What the client sent and the handler did not see yet is of no use to an application that closed the session, or
+    /// that broke down over it.
+    pub(super) fn discard_inbox(&self) {
+        if let Some(inbox) = &self.inbox {
+            inbox.close();
+        }
+    }
+
     /// Writes through the driver's own socket.
     pub(super) fn write_through(
         &self,

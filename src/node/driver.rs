@@ -120,6 +120,7 @@ impl Driver {
         });
         if outcome.await.is_err() {
             self.cell.close(Disconnect::INTERNAL_ERROR);
+            self.cell.discard_inbox();
         }
     }
 
