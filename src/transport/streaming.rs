@@ -46,7 +46,11 @@ pub(super) fn stream(
     let limit = exchange.node.settings.sockjs.response_limit;
     let body = match admit(&exchange, transport, Take::OneByOne) {
         Ok(Admission::Attached(receiver)) => Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit)),
-        Ok(Admission::Refused(disconnect)) => [prelude, wrapping.close(&disconnect)].concat().into(),
+        Ok(Admission::Refused(disconnect)) => {
+            // Chunks of their own too: clients read what comes frame by frame.
+            let frames = [prelude, wrapping.close(&disconnect)];
+            Body::from_bytes_stream(tokio_stream::iter(frames.map(io::Result::Ok)))
+        }
         Err(response) => return response,
     };
     exchange.finish(respond::content(content_type, body))
