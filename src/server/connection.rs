@@ -8,7 +8,7 @@ use crate::node::{Io, Upgraded};
 use crate::transport::RawUpgrade;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -108,7 +108,8 @@ impl Caller {
         if request.uri().path_and_query().is_some_and(|t| t.as_str().len() > self.shared.settings.max_target_bytes) {
             return Ok(refusal(StatusCode::URI_TOO_LONG));
         }
-        let upgrade = request.headers().contains_key(header::UPGRADE).then(|| self.upgrade::<S>(&mut request));
+        let upgrading = request.headers().contains_key(header::UPGRADE);
+        let upgrade = upgrading.then(|| self.upgrade::<S>(&mut request));
         let local = LocalAddr(Addr::SocketAddr(self.shared.local));
         let remote = RemoteAddr(Addr::SocketAddr(self.peer));
         let scheme = S::SCHEME.parse().unwrap_or(http::uri::Scheme::HTTP);
@@ -116,7 +117,12 @@ impl Caller {
         if let Some(upgrade) = upgrade {
             request.set_data(RawUpgrade::new(upgrade));
         }
-        Ok(self.shared.app.get_response(request).await.into())
+        let mut response = self.shared.app.get_response(request).await;
+        if upgrading && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // What follows an upgrade is not looked at by `Framing`, so it must not be read as a request either.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response.into())
     }
 
     /// The connection itself, once hyper has written the 101 and let go of it.

@@ -143,8 +143,8 @@ async fn h5_a_body_that_announces_too_much_gets_413_before_any_of_it_comes() {
                 let path = format!("/e/000/{}/{transport}", unique("big-body"));
                 let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{expect}Content-Length: {length}\r\n\r\n");
                 let answer = target.answer(head).await;
-                // hyper itself refuses the lengths that it keeps for its own use.
-                let refused = answer.status == 413 || (length == "18446744073709551615" && answer.status == 400);
+                // hyper keeps the largest lengths for its own use, and has an answer of its own for them.
+                let refused = answer.status == 413 || (length == "18446744073709551615" && answer.status == 431);
                 assert!(refused, "{transport} {expect}{length}: {answer:?}");
                 assert_eq!(answer.header("connection"), Some("close"));
             }
@@ -258,7 +258,6 @@ const STRANGE_PATHS: &[&str] = &[
     "/e/info;x.bat",
     "/e/info/..;/",
     "/e/INFO",
-    "/e/%00/session/xhr",
     "/e/000/../xhr",
     "/e/000/%2e%2e.x/xhr",
     "/e/000/a.b/xhr",

@@ -165,8 +165,8 @@ async fn h6_bytes_that_come_one_at_a_time_are_refused_like_those_that_come_at_on
 /// hyper takes what one read brought beyond its limit, so the limit must be its own and not only its buffer's.
 #[tokio::test]
 async fn h6_a_head_over_the_limit_hides_no_second_framing() {
-    let target = Target::with(|server, _| server.max_head_bytes = 8192).await;
-    for padding in [8100, 8192, 9000, 12_000, 16_000, 60_000] {
+    let target = Target::start().await;
+    for padding in (16_000..26_000).step_by(500) {
         let padding = "x".repeat(padding);
         let vector = format!(
             "POST /e/000/smuggle/xhr_send HTTP/1.1\r\nHost: x\r\nX: {padding}\r\nContent-Length: 6\r\n\
