@@ -74,6 +74,8 @@ pub(super) async fn serve<S: Transportable>(
     http.timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
         .max_headers(settings.max_headers)
+        // The limit proper: the buffer may take more in its last read, and `Framing` looks no further than the limit.
+        .max_header_size(settings.max_head_bytes.max(MIN_BUFFER))
         .max_buf_size(settings.max_head_bytes.max(MIN_BUFFER));
     let caller = Caller { shared: Arc::clone(&shared), peer, permit };
     let connection = http.serve_connection(io, service_fn(|request| caller.call::<S>(request))).with_upgrades();
