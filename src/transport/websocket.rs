@@ -58,6 +58,9 @@ fn accept_key(request: &Request) -> Result<String, Response> {
     if !is_upgrade(request) {
         return Err(bad_request("Not a valid websocket request\n"));
     }
+    if has_body(request) {
+        return Err(bad_request("A websocket request has no body.\n"));
+    }
     if request.header(header::SEC_WEBSOCKET_VERSION) != Some("13") {
         let mut response = respond::text(StatusCode::UPGRADE_REQUIRED, "Unsupported WebSocket version; expected 13.\n");
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -65,6 +68,12 @@ fn accept_key(request: &Request) -> Result<String, Response> {
     }
     let key = request.header(header::SEC_WEBSOCKET_KEY).unwrap_or_default();
     handshake::accept_key(key).ok_or_else(|| bad_request("Sec-WebSocket-Key is not 16 bytes in base64.\n"))
+}
+
+/// Frames begin behind the head; where a body stood in between, readers could disagree on where it ends.
+fn has_body(request: &Request) -> bool {
+    let length = header(request.headers(), header::CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0") || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
 fn bad_request(text: &'static str) -> Response {
