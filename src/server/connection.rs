@@ -18,14 +18,17 @@ use poem::endpoint::BoxEndpoint;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use std::convert::Infallible;
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 type Body = BoxBody<Bytes, io::Error>;
@@ -149,12 +152,34 @@ struct Guarded<S> {
     framing: Framing,
     /// A request was refused: nothing behind it is looked at.
     refused: bool,
+    /// Everything is said, and the peer is still listened to until then.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long a peer that is in the middle of a request is listened to behind the last answer.
+const LINGER: Duration = Duration::from_secs(2);
 
 impl<S> Guarded<S> {
     fn new(stream: S, settings: &ServerSettings) -> Self {
         let framing = Framing::new(settings.max_head_bytes.max(MIN_BUFFER));
-        Self { stream: StallGuard::new(stream, settings.write_timeout), framing, refused: false }
+        Self { stream: StallGuard::new(stream, settings.write_timeout), framing, refused: false, lingering: None }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Reads and discards until the peer closes or the time is over. To close with input unread would reset the
+    /// connection, and the reset could destroy the answer on its way (RFC 9112, section 9.6).
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let over = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        let mut discarded = [0; 1024];
+        loop {
+            let mut buf = ReadBuf::new(&mut discarded);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return over.as_mut().poll(cx),
+            }
+        }
     }
 }
 
@@ -178,7 +203,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -200,6 +225,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        if self.refused || !self.framing.is_between_requests() {
+            ready!(self.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 }

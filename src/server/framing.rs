@@ -46,13 +46,17 @@ impl Framing {
         Self { state: State::Head(Vec::new()), max_head }
     }
 
+    /// True when the bytes so far end with a request's end.
+    pub(super) fn is_between_requests(&self) -> bool {
+        matches!(&self.state, State::Head(head) if head.is_empty())
+    }
+
     /// Looks at the next bytes. On an error, all before `Err`'s position belong to requests that are in order.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), (usize, Ambiguous)> {
         let mut request = 0;
         let mut at = 0;
         while at < bytes.len() {
-            let at_start = matches!(&self.state, State::Head(head) if head.is_empty());
-            if at_start {
+            if self.is_between_requests() {
                 request = at;
             }
             at += self.step(&bytes[at..]).map_err(|error| (request, error))?;
