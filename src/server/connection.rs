@@ -150,8 +150,8 @@ fn refusal(status: StatusCode) -> http::Response<Body> {
 struct Guarded<S> {
     stream: StallGuard<S>,
     framing: Framing,
-    /// A request was refused: nothing behind it is looked at.
-    refused: bool,
+    /// A request was refused: nothing behind it is looked at, and hyper gets this instead, then an end.
+    refused: Option<&'static [u8]>,
     /// Everything is said, and the peer is still listened to until then.
     lingering: Option<Pin<Box<Sleep>>>,
 }
@@ -162,7 +162,7 @@ const LINGER: Duration = Duration::from_secs(2);
 impl<S> Guarded<S> {
     fn new(stream: S, settings: &ServerSettings) -> Self {
         let framing = Framing::new(settings.max_head_bytes.max(MIN_BUFFER));
-        Self { stream: StallGuard::new(stream, settings.write_timeout), framing, refused: false, lingering: None }
+        Self { stream: StallGuard::new(stream, settings.write_timeout), framing, refused: None, lingering: None }
     }
 }
 
@@ -183,21 +183,31 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
     }
 }
 
-/// Stands in for a request that is refused: no head and no chunk may hold it, so hyper answers 400 and closes, in its
-/// turn behind whatever was asked before.
-const REFUSED: u8 = 0;
+/// Stands in for a request that is refused, or the rest of it: no head and no chunk's size may hold the first byte, so
+/// hyper answers 400 and closes, in its turn behind whatever was asked before. The line ends are there because hyper looks
+/// at a head only when it sees its end.
+const REFUSED: &[u8] = b"\0\r\n\r\n";
+
+impl<S> Guarded<S> {
+    /// Gives hyper what stands in for a refused request, as far as there is room.
+    fn put_refusal(&mut self, refusal: &'static [u8], buf: &mut ReadBuf<'_>) {
+        let (now, later) = refusal.split_at(refusal.len().min(buf.remaining()));
+        buf.put_slice(now);
+        self.refused = Some(later);
+    }
+}
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.refused {
+        if let Some(rest) = self.refused {
+            self.put_refusal(rest, buf);
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if let Err((at, _)) = self.framing.feed(&buf.filled()[before..]) {
-            self.refused = true;
             buf.set_filled(before + at);
-            buf.put_slice(&[REFUSED]);
+            self.put_refusal(REFUSED, buf);
         }
         Poll::Ready(Ok(()))
     }
@@ -228,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         }
-        if self.refused || !self.framing.is_between_requests() {
+        if self.refused.is_some() || !self.framing.is_between_requests() {
             ready!(self.poll_linger(cx));
         }
         Poll::Ready(Ok(()))

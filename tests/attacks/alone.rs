@@ -30,6 +30,7 @@ pub fn resident() -> usize {
 pub fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("this test runs on Linux");
     let after_name = stat.rsplit_once(')').expect("the name is in parentheses").1;
-    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap_or(0.0)).sum();
+    let ticks: f64 =
+        after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap_or(0.0)).sum();
     ticks / 100.0
 }

@@ -118,9 +118,9 @@ const LINES: &[&str] = &[
 ];
 
 fn vectors() -> impl Iterator<Item = String> {
-    let with_heads = HEADS.iter().map(|(head, body)| {
-        format!("POST /e/000/smuggle/xhr_send HTTP/1.1\r\nHost: x\r\n{head}\r\n{body}")
-    });
+    let with_heads = HEADS
+        .iter()
+        .map(|(head, body)| format!("POST /e/000/smuggle/xhr_send HTTP/1.1\r\nHost: x\r\n{head}\r\n{body}"));
     LINES.iter().map(ToString::to_string).chain(with_heads)
 }
 
@@ -190,7 +190,8 @@ async fn exchange_bytes(target: &Target, bytes: &str) -> Vec<u8> {
 #[tokio::test]
 async fn h6_an_upgrade_that_is_refused_hides_no_second_framing() {
     let target = Target::start().await;
-    let smuggled = "POST /e/000/smuggle/xhr_send HTTP/1.1\nHost: x\nContent-Length: 6\nTransfer-Encoding: chunked\n\n0\n\nG";
+    let smuggled =
+        "POST /e/000/smuggle/xhr_send HTTP/1.1\nHost: x\nContent-Length: 6\nTransfer-Encoding: chunked\n\n0\n\nG";
     for path in ["/e/info", "/e/", "/e/websocket", "/e/000/smuggle/eventsource?x", "/nowhere"] {
         for upgrade in ["websocket", "h2c", "TLS/1.0", ""] {
             let vector = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: {upgrade}\r\n\r\n");
@@ -223,13 +224,28 @@ const BAD_HANDSHAKES: &[(&str, u16)] = &[
     ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", 400),
     ("Connection: close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", 400),
     ("Connection: Upgrade\r\nUpgrade: h2c\r\nSec-WebSocket-Version: 13\r\n", 400),
-    ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 12\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
-    ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 013\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
-    ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n", 400),
+    (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 12\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        426,
+    ),
+    (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 013\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        426,
+    ),
+    (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n",
+        400,
+    ),
     ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n", 400),
     ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key:\r\n", 400),
-    ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: 5\r\n", 400),
-    ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nTransfer-Encoding: chunked\r\n", 400),
+    (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: 5\r\n",
+        400,
+    ),
+    (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nTransfer-Encoding: chunked\r\n",
+        400,
+    ),
 ];
 
 #[tokio::test]
@@ -238,7 +254,7 @@ async fn h7_a_handshake_that_lacks_something_is_refused_and_the_connection_close
     for path in ["/e/websocket", "/e/000/upgrade/websocket"] {
         for (headers, status) in BAD_HANDSHAKES {
             let answer = refusal(&target, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")).await;
-            assert_eq!(answer.status, *status, "{path} {headers:?}: {answer:?}");
+            assert_eq!(answer.status, *status, "{path} {headers:?} {answer:?}");
             assert_eq!(answer.header("connection"), Some("close"), "{path} {headers:?}");
             let version = (*status == 426).then_some("13");
             assert_eq!(answer.header("sec-websocket-version"), version, "{path} {headers:?}");
