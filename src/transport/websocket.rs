@@ -7,7 +7,7 @@ use crate::node::{Node, SocketInput};
 use crate::protocol::websocket::handshake::{self, Deflate};
 use crate::protocol::websocket::{Compression, Decoder, Limits};
 use crate::session::{SocketKind, Window};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Version, header};
 use poem::{Request, Response};
 
 /// Whether the request asks for a WebSocket.
@@ -55,7 +55,8 @@ fn open(exchange: Exchange, transport: Transport) -> Response {
 
 /// The answer to the client's key, or the refusal of the handshake.
 fn accept_key(request: &Request) -> Result<String, Response> {
-    if !is_upgrade(request) {
+    // HTTP/1.0 knows no upgrades (RFC 6455, section 4.2.1).
+    if !is_upgrade(request) || request.version() < Version::HTTP_11 {
         return Err(bad_request("Not a valid websocket request\n"));
     }
     if has_body(request) {
