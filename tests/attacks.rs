@@ -10,6 +10,10 @@ mod attacks {
     mod socket;
     mod target;
 
+    mod h_connections;
     mod h_requests;
+    mod h_slow_readers;
     mod h_smuggling;
+    mod w_frames;
+    mod w_peers;
 }
