@@ -43,7 +43,8 @@ pub enum Farewell {
 /// How many frames one vectored write takes at the most.
 const MAX_SLICES: usize = 64;
 
-/// The write side of one WebSocket: what is being written, then `urgent`, then the queue's messages, then `goodbye`.
+/// The write side of one WebSocket: what is being written, then `urgent`, then `pong`, then the queue's messages, then
+/// `goodbye`.
 #[derive(Debug)]
 pub(super) struct Socket {
     kind: SocketKind,
@@ -115,13 +116,6 @@ impl Socket {
 
     fn echo_close(&mut self, close: Option<&Close>) {
         self.goodbye = Some(websocket::encode_close(close.map(|close| (close.code, &*close.reason))));
-    }
-
-    /// Moves what has its turn before any message to the front, if no frame is half written.
-    fn promote_urgent(&mut self) {
-        if let Some(pong) = self.pong.take() {
-            self.urgent.push(pong);
-        }
     }
 
     /// Counts `now`'s control frame; false when it is one too many for this second.
@@ -272,12 +266,12 @@ impl Session {
 
     fn write_once(&mut self, write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         let Self { carrier: Carrier::Socket(socket), queue, .. } = self else { return Ok(0) };
-        socket.promote_urgent();
         let form = socket.form();
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let frames = std::iter::once(&socket.partial)
             .filter(|partial| !partial.is_empty())
             .chain(&socket.urgent)
+            .chain(&socket.pong)
             .chain(queue.waiting().map(|message: &Arc<Outgoing>| message.wire(form)))
             .chain(&socket.goodbye);
         let mut filled = 0;
@@ -310,6 +304,9 @@ impl Session {
         }
         if !socket.urgent.is_empty() {
             return Some(socket.urgent.remove(0));
+        }
+        if let Some(pong) = socket.pong.take() {
+            return Some(pong);
         }
         let form = socket.form();
         if let Some(message) = self.take_one() {
