@@ -1,5 +1,7 @@
 //! Tests that need a process of their own: because they measure its memory, or exhaust its file descriptors.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::process::Command;
 
 const VARIABLE: &str = "BYWAY_TEST_ALONE";
@@ -26,9 +28,24 @@ pub fn resident() -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
 }
 
-/// What the process has used of the CPU so far, in seconds.
-pub fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("this test runs on Linux");
+/// What the process uses of the CPU. The file is opened ahead, so that it can be asked without a free descriptor.
+pub struct Cpu(File);
+
+impl Cpu {
+    pub fn open() -> Self {
+        Self(File::open("/proc/self/stat").expect("this test runs on Linux"))
+    }
+
+    /// Seconds so far.
+    pub fn seconds(&mut self) -> f64 {
+        let mut stat = String::new();
+        self.0.seek(SeekFrom::Start(0)).and_then(|_| self.0.read_to_string(&mut stat)).expect("readable again");
+        seconds(&stat)
+    }
+}
+
+/// User and system time, the 14th and 15th fields, in hundredths.
+fn seconds(stat: &str) -> f64 {
     let after_name = stat.rsplit_once(')').expect("the name is in parentheses").1;
     let ticks: f64 =
         after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap_or(0.0)).sum();
