@@ -187,7 +187,8 @@ impl Node {
         let Opening { transport, principal, remote, protocol } = opening;
         let id = SessionId(self.ids.fetch_add(1, Ordering::Relaxed));
         let session = Session::new(Arc::clone(&self.session_settings), now());
-        let inbox = name.map(|_| Box::new(Inbox::new(self.settings.limits.inbox_messages)));
+        let inbox = name
+            .map(|_| Box::new(Inbox::new(self.settings.limits.inbox_messages, self.settings.limits.max_body_bytes)));
         let identity = Identity { id, transport, principal, remote, protocol, name: name.map(Into::into) };
         let cell = Cell::new(identity, Arc::clone(self), session, inbox);
         self.registry.insert(Arc::clone(&cell));

@@ -187,7 +187,7 @@ impl Session {
 
     /// Whether a message of the peer has begun and not ended; it may take `message_timeout`.
     pub fn message_partial(&mut self, partial: bool, now: Instant) {
-        match partial {
+        match partial && self.is_listening() {
             true => self.timers.arm_if_idle(Timer::Message, now + self.settings.message_timeout),
             false => self.timers.disarm(Timer::Message),
         }
@@ -229,7 +229,7 @@ impl Session {
     /// How far the goodbye of a closing session has come.
     pub fn farewell(&self) -> Farewell {
         match &self.carrier {
-            Carrier::Socket(socket) if !socket.said_goodbye => Farewell::Waiting,
+            Carrier::Socket(socket) if !socket.said_goodbye || !socket.partial.is_empty() => Farewell::Waiting,
             Carrier::Socket(socket) if socket.peer_closed => Farewell::Done,
             Carrier::Socket(socket) if socket.failed => Farewell::Said,
             Carrier::Socket(_) => Farewell::Waiting,
