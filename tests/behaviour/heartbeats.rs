@@ -73,6 +73,7 @@ pub async fn a_peer_that_answers_no_ping_is_closed(row: Transport) {
     let (mut client, _) = stage.open().await;
     client.socket.as_mut().unwrap().answers_pings = false;
     assert_eq!(client.next_but_heartbeats().await, Event::Close(3000, "No response from heartbeat".into()));
+    assert_eq!(client.next_but_heartbeats().await, Event::End);
     assert_eq!(stage.ended().await, Disconnect::NO_HEARTBEAT);
     stage.is_over().await;
 }
