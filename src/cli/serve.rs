@@ -31,7 +31,6 @@ const SPARE_FILES: u64 = 64;
 /// Serves until a signal comes, and stops.
 pub fn serve(parts: Parts) -> Result<ExitCode, String> {
     log::start(&parts.log)?;
-    raise_file_limit(parts.server.max_connections as u64);
     let runtime = runtime(parts.workers).map_err(|error| format!("cannot start threads: {error}"))?;
     let ending = runtime.block_on(run(parts))?;
     // Nothing is waited for any longer.
@@ -49,6 +48,7 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
 async fn run(parts: Parts) -> Result<Ending, String> {
     let signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let (listener, local) = bind(parts.listen)?;
+    raise_file_limit(parts.server.max_connections as u64);
     let health = Health::default();
     let server = server(&parts);
     let routes = parts.site.routes(&health, &server.connections());

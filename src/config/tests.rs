@@ -1,23 +1,37 @@
 use super::*;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a file with this content becomes, without the environment's or anybody's flags.
+/// A file that goes with the test.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(content: &str) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("byway-config-{}-{}.toml", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+/// What a file with this content becomes. The environment of the tests must not have settings.
 fn of_file(content: &str, flags: &[Flag]) -> Result<(Config, Parts), String> {
-    let file = tempfile(content);
-    let text = |error: ConfigError| error.to_string().replace(&file.display().to_string(), "FILE");
-    let loaded = Loaded::load(Some(&file), flags.iter().cloned()).map_err(text)?;
+    let file = TempFile::new(content);
+    let text = |error: ConfigError| error.to_string().replace(&file.0.display().to_string(), "FILE");
+    let loaded = Loaded::load(Some(&file.0), flags.iter().cloned()).map_err(text)?;
     let parts = loaded.validate().map_err(text)?;
-    std::fs::remove_file(&file).unwrap();
     Ok((loaded.config, parts))
 }
 
-fn tempfile(content: &str) -> PathBuf {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let name = format!("byway-config-{}-{}.toml", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let path = std::env::temp_dir().join(name);
-    std::fs::write(&path, content).unwrap();
-    path
+fn origins(content: &str) -> Vec<Origin> {
+    Loaded::load(Some(&TempFile::new(content).0), []).unwrap().origins()
 }
 
 #[track_caller]
@@ -28,8 +42,7 @@ fn refused(content: &str, expected: &str) {
 
 /// Every setting and its default, as TOML.
 fn defaults() -> Vec<(String, String)> {
-    let loaded = Loaded::load(Some(&tempfile("")), []).unwrap();
-    loaded.origins().into_iter().map(|origin| (origin.key, origin.value)).collect()
+    origins("").into_iter().map(|origin| (origin.key, origin.value)).collect()
 }
 
 fn doc(name: &str) -> String {
@@ -134,8 +147,8 @@ fn tls_needs_both_files_and_says_which_one_is_wrong() {
     refused("server.tls.key = \"/k\"", "server.tls.certificate: is missing");
     let nowhere = "server.tls.certificate = \"/no/c\"\nserver.tls.key = \"/no/k\"";
     refused(nowhere, "server.tls.certificate = \"/no/c\": cannot be read: No such file");
-    let junk = tempfile("secret junk");
-    let junk = format!("server.tls.certificate = {0:?}\nserver.tls.key = {0:?}", junk.display().to_string());
+    let file = TempFile::new("secret junk");
+    let junk = format!("server.tls.certificate = {0:?}\nserver.tls.key = {0:?}", file.0.display().to_string());
     let error = of_file(&junk, &[]).unwrap_err();
     assert!(error.contains("expected a certificate in PEM") && !error.contains("secret"), "{error}");
 }
@@ -145,10 +158,9 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
     let sample = doc("byway.toml");
     assert_eq!(of_file(&sample, &[]).unwrap().0, Config::default());
     let uncommented = sample.replace("#: ", "");
-    let with_all = Loaded::load(Some(&tempfile(&uncommented)), []).unwrap();
     // What has no default stands there as an example.
     let examples = ["certificate", "key", "client_url", "base_url"];
-    for origin in with_all.origins() {
+    for origin in origins(&uncommented) {
         let is_echo = origin.key.starts_with("endpoints.echo.");
         assert!(is_echo || origin.origin != "default", "{} is missing from docs/byway.toml", origin.key);
         let is_example = examples.iter().any(|name| origin.key.ends_with(name));
