@@ -127,6 +127,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        <Arguments as CommandFactory>::command().debug_assert();
     }
 }

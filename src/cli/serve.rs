@@ -9,9 +9,21 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
 /// The exit code for a stop that left connections behind.
 const CONNECTIONS_LEFT: u8 = 3;
+
+/// The exit code of a shell for what SIGINT ended.
+const AT_ONCE: u8 = 130;
+
+/// How serving ended.
+enum Ending {
+    /// As it should, or at the deadline.
+    Stopped(Stopped),
+    /// By a second signal: whoever asks twice does not want to wait.
+    AtOnce,
+}
 
 /// File descriptors for other things than connections.
 const SPARE_FILES: u64 = 64;
@@ -19,12 +31,11 @@ const SPARE_FILES: u64 = 64;
 /// Serves until a signal comes, and stops.
 pub fn serve(parts: Parts) -> Result<ExitCode, String> {
     log::start(&parts.log)?;
-    raise_file_limit(parts.server.max_connections as u64);
     let runtime = runtime(parts.workers).map_err(|error| format!("cannot start threads: {error}"))?;
-    let stopped = runtime.block_on(run(parts))?;
+    let ending = runtime.block_on(run(parts))?;
     // Nothing is waited for any longer.
     runtime.shutdown_background();
-    Ok(exit_code(&stopped))
+    Ok(exit_code(&ending))
 }
 
 fn runtime(workers: usize) -> io::Result<Runtime> {
@@ -34,21 +45,30 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
     }
 }
 
-async fn run(parts: Parts) -> Result<Stopped, String> {
-    let mut signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
+async fn run(parts: Parts) -> Result<Ending, String> {
+    let signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let (listener, local) = bind(parts.listen)?;
+    raise_file_limit(parts.server.max_connections as u64);
     let health = Health::default();
     let server = server(&parts);
     let routes = parts.site.routes(&health, &server.connections());
     banner::print(&parts, local);
     announce(&parts, local);
-    let stop = async move {
-        let signal = signals.next().await;
-        health.draining();
-        tracing::info!(signal, "stopping");
-        signals.exit_at_next();
-    };
-    server.serve(listener, routes, stop).await.map_err(|error| format!("cannot serve: {error}"))
+    let (stop, stopping) = oneshot::channel();
+    let serving = server.serve(listener, routes, async { stopping.await.unwrap_or_default() });
+    tokio::select! {
+        stopped = serving => stopped.map(Ending::Stopped).map_err(|error| format!("cannot serve: {error}")),
+        () = second_signal(signals, health, stop) => Ok(Ending::AtOnce),
+    }
+}
+
+/// Begins to stop at the first signal; ready at the second.
+async fn second_signal(mut signals: Signals, health: Health, stop: oneshot::Sender<()>) {
+    let signal = signals.next().await;
+    health.draining();
+    tracing::info!(signal, "stopping");
+    stop.send(()).ok();
+    signals.next().await;
 }
 
 fn server(parts: &Parts) -> Server {
@@ -103,16 +123,19 @@ fn raise_file_limit(max_connections: u64) {
     }
 }
 
-fn exit_code(stopped: &Stopped) -> ExitCode {
-    let Stopped { sessions_told, connections_left } = *stopped;
-    match connections_left {
-        0 => {
+fn exit_code(ending: &Ending) -> ExitCode {
+    match *ending {
+        Ending::Stopped(Stopped { sessions_told, connections_left: 0 }) => {
             tracing::info!(sessions_told, "stopped");
             ExitCode::SUCCESS
         }
-        _ => {
+        Ending::Stopped(Stopped { sessions_told, connections_left }) => {
             tracing::warn!(sessions_told, connections_left, "stopped at the deadline, with connections left");
             CONNECTIONS_LEFT.into()
+        }
+        Ending::AtOnce => {
+            tracing::warn!("stopped at once, by a second signal");
+            AT_ONCE.into()
         }
     }
 }

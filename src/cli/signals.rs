@@ -1,7 +1,6 @@
 //! SIGTERM and SIGINT.
 
 use std::io;
-use std::process::exit;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Both signals that ask to stop.
@@ -9,9 +8,6 @@ pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
-
-/// The exit code of a shell for what SIGINT ended.
-const INTERRUPTED: i32 = 130;
 
 impl Signals {
     /// From now on the signals no longer end the process by themselves.
@@ -25,14 +21,5 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
-    }
-
-    /// Ends the process at the next one: whoever asks twice does not want to wait.
-    pub fn exit_at_next(mut self) {
-        tokio::spawn(async move {
-            let signal = self.next().await;
-            tracing::warn!(signal, "stopped at once, by a second signal");
-            exit(INTERRUPTED);
-        });
     }
 }

@@ -188,3 +188,6 @@ impl EndpointSection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
