@@ -23,7 +23,8 @@ pub enum SockJsPath<'a> {
 impl<'a> SockJsPath<'a> {
     /// Reads the raw, undecoded path (`""` or starting with `/`); `None` is a 404 for every method.
     ///
-    /// One trailing slash is accepted everywhere; server and session must not be empty and hold no dot.
+    /// One trailing slash is accepted everywhere; server and session must not be empty, hold no dot, and be no longer
+    /// than 256 bytes.
     pub fn parse(path: &'a str) -> Option<Self> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
@@ -49,8 +50,12 @@ impl<'a> SockJsPath<'a> {
     }
 }
 
+/// The longest server or session id in bytes. An id is held as long as its session and remembered beyond; sockjs-client's
+/// have 3 and 8 characters.
+const MAX_ID: usize = 256;
+
 fn is_id(segment: &str) -> bool {
-    !segment.is_empty() && !segment.contains('.')
+    (1..=MAX_ID).contains(&segment.len()) && !segment.contains('.')
 }
 
 /// `iframe`, anything of `[0-9a-z-._]`, `.html`: the middle is a version or a cache buster.
