@@ -14,6 +14,8 @@ mod attacks {
     mod h_requests;
     mod h_slow_readers;
     mod h_smuggling;
+    mod p_pages;
+    mod p_sessions;
     mod w_frames;
     mod w_peers;
 }

@@ -206,6 +206,10 @@ impl Node {
         for group in std::mem::take(&mut *cell.groups.lock()) {
             group.remove(cell);
         }
+        // Nobody takes messages out any more, so nobody may wait for room.
+        if let Some(inbox) = &cell.inbox {
+            inbox.close();
+        }
         self.counters.ended(disconnect);
         let traffic = cell.with(|session| session.traffic());
         tracing::info!(

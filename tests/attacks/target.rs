@@ -50,11 +50,15 @@ impl Target {
 
     /// A server whose settings are the defaults, changed.
     pub async fn with(change: impl FnOnce(&mut ServerSettings, &mut Settings)) -> Self {
-        record_panics();
         let (mut server, mut settings) = (ServerSettings::default(), Settings::default());
         server.max_connections_per_ip = server.max_connections;
         change(&mut server, &mut settings);
-        Self { server: TestServer::start_with(server, settings, Echo).await }
+        Self::over(TestServer::start_with(server, settings, Echo).await)
+    }
+
+    pub fn over(server: TestServer) -> Self {
+        record_panics();
+        Self { server }
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -59,3 +59,17 @@ impl Drop for TestServer {
         self.serving.abort();
     }
 }
+
+impl TestServer {
+    /// A server whose routes the test made of `byway` itself: behind a middleware, say.
+    pub async fn start_routes(byway: Byway, routes: Route) -> Self {
+        let listener = Server::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = Server::new(ServerSettings::default()).drain(byway.clone());
+        let serving = tokio::spawn(server.serve(listener, routes, async {
+            stopped.await.ok();
+        }));
+        Self { address, byway, stop: Some(stop), serving }
+    }
+}
