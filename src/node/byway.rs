@@ -83,6 +83,11 @@ impl Byway {
         })))
     }
 
+    /// What the endpoint was told.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
     /// A named group of this endpoint's sessions.
     pub fn group(&self, name: &str) -> Group {
         self.0.hub.group(name)

@@ -35,7 +35,7 @@ pub(super) async fn drive(cell: Arc<Cell>, input: Input) {
     while let Some(message) = driver.next_message().await {
         driver.attend(handler.message(&session, message)).await;
     }
-    driver.cell.close_inbox();
+    driver.cell.discard_inbox();
     let disconnect = driver.disconnect();
     driver.cell.node.session_ended(&driver.cell, &disconnect);
     driver.attend(handler.ended(&session, &disconnect)).await;
@@ -127,7 +127,7 @@ impl Driver {
         });
         if outcome.await.is_err() {
             self.cell.close(Disconnect::INTERNAL_ERROR);
-            self.cell.close_inbox();
+            self.cell.discard_inbox();
         }
     }
 
@@ -184,6 +184,7 @@ impl Driver {
     fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             let Input::Socket(socket) = &mut self.input else { return Poll::Ready(None) };
+            // Before the messages: one frame may hold some that came behind the one that ended the session.
             if !self.cell.with(|session| session.is_open()) {
                 return Poll::Ready(None);
             }

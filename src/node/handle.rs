@@ -54,14 +54,13 @@ impl SessionHandle {
     /// Ends the session with 1000 "Normal closure", behind what is queued.
     pub fn close(&self) {
         self.0.close(Disconnect::NORMAL);
-        // What the client sent and the handler did not see yet is of no use to an application that closed the session.
-        self.0.close_inbox();
+        self.0.discard_inbox();
     }
 
     /// Ends the session with a code (1000 or 3000 to 4999) and a reason (at most 123 bytes), behind what is queued.
     pub fn close_with(&self, code: u16, reason: impl Into<ByteString>) -> Result<(), CloseCodeError> {
         self.0.close(Disconnect::application(code, reason)?);
-        self.0.close_inbox();
+        self.0.discard_inbox();
         Ok(())
     }
 

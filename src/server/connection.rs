@@ -8,7 +8,7 @@ use crate::node::{Io, Upgraded};
 use crate::transport::RawUpgrade;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,14 +18,17 @@ use poem::endpoint::BoxEndpoint;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use std::convert::Infallible;
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 type Body = BoxBody<Bytes, io::Error>;
@@ -74,6 +77,8 @@ pub(super) async fn serve<S: Transportable>(
     http.timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
         .max_headers(settings.max_headers)
+        // The limit proper: the buffer may take more in its last read, and `Framing` looks no further than the limit.
+        .max_header_size(settings.max_head_bytes.max(MIN_BUFFER))
         .max_buf_size(settings.max_head_bytes.max(MIN_BUFFER));
     let caller = Caller { shared: Arc::clone(&shared), peer, permit };
     let connection = http.serve_connection(io, service_fn(|request| caller.call::<S>(request))).with_upgrades();
@@ -108,7 +113,8 @@ impl Caller {
         if request.uri().path_and_query().is_some_and(|t| t.as_str().len() > self.shared.settings.max_target_bytes) {
             return Ok(refusal(StatusCode::URI_TOO_LONG));
         }
-        let upgrade = request.headers().contains_key(header::UPGRADE).then(|| self.upgrade::<S>(&mut request));
+        let upgrading = request.headers().contains_key(header::UPGRADE);
+        let upgrade = upgrading.then(|| self.upgrade::<S>(&mut request));
         let local = LocalAddr(Addr::SocketAddr(self.shared.local));
         let remote = RemoteAddr(Addr::SocketAddr(self.peer));
         let scheme = S::SCHEME.parse().unwrap_or(http::uri::Scheme::HTTP);
@@ -116,7 +122,12 @@ impl Caller {
         if let Some(upgrade) = upgrade {
             request.set_data(RawUpgrade::new(upgrade));
         }
-        Ok(self.shared.app.get_response(request).await.into())
+        let mut response = self.shared.app.get_response(request).await;
+        if upgrading && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // What follows an upgrade is not looked at by `Framing`, so it must not be read as a request either.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response.into())
     }
 
     /// The connection itself, once hyper has written the 101 and let go of it.
@@ -139,38 +150,70 @@ fn refusal(status: StatusCode) -> http::Response<Body> {
 struct Guarded<S> {
     stream: StallGuard<S>,
     framing: Framing,
-    /// A request was refused: nothing behind it is looked at.
-    refused: bool,
+    /// A request was refused: nothing behind it is looked at, and hyper gets this instead, then an end.
+    refused: Option<&'static [u8]>,
+    /// Everything is said, and the peer is still listened to until then.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long a peer that is in the middle of a request is listened to behind the last answer.
+const LINGER: Duration = Duration::from_secs(2);
 
 impl<S> Guarded<S> {
     fn new(stream: S, settings: &ServerSettings) -> Self {
         let framing = Framing::new(settings.max_head_bytes.max(MIN_BUFFER));
-        Self { stream: StallGuard::new(stream, settings.write_timeout), framing, refused: false }
+        Self { stream: StallGuard::new(stream, settings.write_timeout), framing, refused: None, lingering: None }
     }
 }
 
-/// Stands in for a request that is refused: no head and no chunk may hold it, so hyper answers 400 and closes, in its
-/// turn behind whatever was asked before.
-const REFUSED: u8 = 0;
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Reads and discards until the peer closes or the time is over. To close with input unread would reset the
+    /// connection, and the reset could destroy the answer on its way (RFC 9112, section 9.6).
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let over = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        let mut discarded = [0; 1024];
+        loop {
+            let mut buf = ReadBuf::new(&mut discarded);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return over.as_mut().poll(cx),
+            }
+        }
+    }
+}
+
+/// Stands in for a request that is refused, or the rest of it: no head and no chunk's size may hold the first byte, so
+/// hyper answers 400 and closes, in its turn behind whatever was asked before. The line ends are there because hyper looks
+/// at a head only when it sees its end.
+const REFUSED: &[u8] = b"\0\r\n\r\n";
+
+impl<S> Guarded<S> {
+    /// Gives hyper what stands in for a refused request, as far as there is room.
+    fn put_refusal(&mut self, refusal: &'static [u8], buf: &mut ReadBuf<'_>) {
+        let (now, later) = refusal.split_at(refusal.len().min(buf.remaining()));
+        buf.put_slice(now);
+        self.refused = Some(later);
+    }
+}
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.refused {
+        if let Some(rest) = self.refused {
+            self.put_refusal(rest, buf);
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if let Err((at, _)) = self.framing.feed(&buf.filled()[before..]) {
-            self.refused = true;
             buf.set_filled(before + at);
-            buf.put_slice(&[REFUSED]);
+            self.put_refusal(REFUSED, buf);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -192,6 +235,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        if self.refused.is_some() || !self.framing.is_between_requests() {
+            ready!(self.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 }

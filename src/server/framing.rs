@@ -2,7 +2,7 @@
 //! somebody can smuggle one past a proxy (RFC 9112, section 11.2). Such bytes are refused instead of interpreted.
 //!
 //! hyper accepts bare LF as a line's end, takes `Transfer-Encoding` over a `Content-Length` beside it, and takes equal
-//! `Content-Length`s twice; here all three are errors. Sans-IO: [`Framing`] looks at the bytes of a connection on their
+//! `Content-Length`s twice; here all three are errors, and so is a second `Host`. Sans-IO: [`Framing`] looks at the bytes of a connection on their
 //! way to hyper and follows them from head to body to head.
 
 /// Follows the requests of one connection.
@@ -46,13 +46,17 @@ impl Framing {
         Self { state: State::Head(Vec::new()), max_head }
     }
 
+    /// True when the bytes so far end with a request's end.
+    pub(super) fn is_between_requests(&self) -> bool {
+        matches!(&self.state, State::Head(head) if head.is_empty())
+    }
+
     /// Looks at the next bytes. On an error, all before `Err`'s position belong to requests that are in order.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), (usize, Ambiguous)> {
         let mut request = 0;
         let mut at = 0;
         while at < bytes.len() {
-            let at_start = matches!(&self.state, State::Head(head) if head.is_empty());
-            if at_start {
+            if self.is_between_requests() {
                 request = at;
             }
             at += self.step(&bytes[at..]).map_err(|error| (request, error))?;
@@ -151,6 +155,7 @@ fn after_head(head: &[u8]) -> Result<State, Ambiguous> {
     let mut length = None;
     let mut chunked = false;
     let mut upgrade = false;
+    let mut host = false;
     for line in head.split(|byte| *byte == b'\n').skip(1) {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
@@ -166,6 +171,8 @@ fn after_head(head: &[u8]) -> Result<State, Ambiguous> {
             chunked = true;
         } else if name.eq_ignore_ascii_case(b"upgrade") {
             upgrade = true;
+        } else if name.eq_ignore_ascii_case(b"host") && std::mem::replace(&mut host, true) {
+            return Err(Ambiguous);
         }
     }
     match (chunked, length) {
@@ -231,6 +238,7 @@ mod tests {
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 0x3\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",

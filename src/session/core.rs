@@ -158,6 +158,11 @@ impl Session {
         }
     }
 
+    /// Whether the queue takes this message without overflowing.
+    pub fn has_room_for(&self, message: &Outgoing) -> bool {
+        self.queue.fits(message.len(), self.settings.queue_messages, self.settings.queue_bytes)
+    }
+
     fn form(&self) -> Form {
         match &self.carrier {
             Carrier::Socket(socket) => socket.form(),

@@ -101,6 +101,12 @@ impl Exchange {
         }
     }
 
+    /// Reads the body of a request that should have none, to its end: only behind it does hyper notice that a waiting
+    /// client has left.
+    pub(super) async fn discard_body(&mut self) -> Result<(), Response> {
+        self.body().await.map(drop)
+    }
+
     /// Refuses a request whose body was not read to its end, so that the connection cannot be used again.
     fn refuse(&self, reason: &'static str, status: StatusCode, text: &'static str) -> Response {
         self.node.refused(reason);

@@ -63,7 +63,15 @@ impl Wrapping {
 }
 
 /// Answers a poll: one frame, when there is one.
-pub(super) async fn poll(exchange: Exchange, transport: Transport, content_type: &str, wrapping: Wrapping) -> Response {
+pub(super) async fn poll(
+    mut exchange: Exchange,
+    transport: Transport,
+    content_type: &str,
+    wrapping: Wrapping,
+) -> Response {
+    if let Err(refusal) = exchange.discard_body().await {
+        return refusal;
+    }
     let body = match admit(&exchange, transport, Take::All) {
         Ok(Admission::Attached(receiver)) => wrapping.next_of(receiver).await,
         Ok(Admission::Refused(disconnect)) => wrapping.close(&disconnect),

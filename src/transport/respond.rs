@@ -35,7 +35,11 @@ pub(super) fn forbidden_origin(origin: &str, own: Option<&Origin>) -> Response {
     let own = own.map_or_else(|| "unknown".to_owned(), ToString::to_string);
     let help = "List it in origins.allowed, or, behind a proxy that terminates TLS, list the proxy in trusted_proxies.";
     let reason = format!("Origin {} is not allowed; the server's own is {own}. {help}\n", origin.escape_default());
-    closing(text(StatusCode::FORBIDDEN, reason))
+    let mut response = closing(text(StatusCode::FORBIDDEN, reason));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_CACHE));
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    response
 }
 
 pub(super) fn unavailable() -> Response {

@@ -9,15 +9,15 @@ use crate::protocol::sockjs::{EVENTSOURCE_PRELUDE, Envelope, htmlfile_prelude};
 use crate::session::{Form, Frame, Take};
 use async_stream::stream;
 use bytes::Bytes;
-use futures_util::Stream;
 use http::{HeaderValue, header};
 use poem::{Body, Response};
 use std::io;
+use tokio_stream::Stream;
 
 pub(super) async fn eventsource(exchange: Exchange) -> Response {
     let wrapping = Wrapping { envelope: Envelope::EventSource, form: Some(Form::EventSource) };
     let prelude = Bytes::from_static(EVENTSOURCE_PRELUDE.as_bytes());
-    stream(exchange, Transport::Eventsource, "text/event-stream", prelude, wrapping)
+    stream(exchange, Transport::Eventsource, "text/event-stream", prelude, wrapping).await
 }
 
 pub(super) async fn htmlfile(exchange: Exchange) -> Response {
@@ -26,7 +26,8 @@ pub(super) async fn htmlfile(exchange: Exchange) -> Response {
         Err(response) => return response,
     };
     let wrapping = Wrapping { envelope: Envelope::HtmlFile, form: Some(Form::HtmlFile) };
-    let mut response = stream(exchange, Transport::Htmlfile, respond::HTML, htmlfile_prelude(&callback), wrapping);
+    let prelude = htmlfile_prelude(&callback);
+    let mut response = stream(exchange, Transport::Htmlfile, respond::HTML, prelude, wrapping).await;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // The page is nothing but inline scripts that call its parent.
@@ -36,17 +37,24 @@ pub(super) async fn htmlfile(exchange: Exchange) -> Response {
 }
 
 /// Streams a session's frames behind `prelude`.
-pub(super) fn stream(
-    exchange: Exchange,
+pub(super) async fn stream(
+    mut exchange: Exchange,
     transport: Transport,
     content_type: &str,
     prelude: Bytes,
     wrapping: Wrapping,
 ) -> Response {
+    if let Err(refusal) = exchange.discard_body().await {
+        return refusal;
+    }
     let limit = exchange.node.settings.sockjs.response_limit;
     let body = match admit(&exchange, transport, Take::OneByOne) {
         Ok(Admission::Attached(receiver)) => Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit)),
-        Ok(Admission::Refused(disconnect)) => [prelude, wrapping.close(&disconnect)].concat().into(),
+        Ok(Admission::Refused(disconnect)) => {
+            // Chunks of their own too: clients read what comes frame by frame.
+            let frames = [prelude, wrapping.close(&disconnect)];
+            Body::from_bytes_stream(tokio_stream::iter(frames.map(io::Result::Ok)))
+        }
         Err(response) => return response,
     };
     exchange.finish(respond::content(content_type, body))

@@ -7,7 +7,7 @@ use crate::node::{Node, SocketInput};
 use crate::protocol::websocket::handshake::{self, Deflate};
 use crate::protocol::websocket::{Compression, Decoder, Limits};
 use crate::session::{SocketKind, Window};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Version, header};
 use poem::{Request, Response};
 
 /// Whether the request asks for a WebSocket.
@@ -55,8 +55,12 @@ fn open(exchange: Exchange, transport: Transport) -> Response {
 
 /// The answer to the client's key, or the refusal of the handshake.
 fn accept_key(request: &Request) -> Result<String, Response> {
-    if !is_upgrade(request) {
+    // HTTP/1.0 knows no upgrades (RFC 6455, section 4.2.1).
+    if !is_upgrade(request) || request.version() < Version::HTTP_11 {
         return Err(bad_request("Not a valid websocket request\n"));
+    }
+    if has_body(request) {
+        return Err(bad_request("A websocket request has no body.\n"));
     }
     if request.header(header::SEC_WEBSOCKET_VERSION) != Some("13") {
         let mut response = respond::text(StatusCode::UPGRADE_REQUIRED, "Unsupported WebSocket version; expected 13.\n");
@@ -65,6 +69,12 @@ fn accept_key(request: &Request) -> Result<String, Response> {
     }
     let key = request.header(header::SEC_WEBSOCKET_KEY).unwrap_or_default();
     handshake::accept_key(key).ok_or_else(|| bad_request("Sec-WebSocket-Key is not 16 bytes in base64.\n"))
+}
+
+/// Frames begin behind the head; where a body stood in between, readers could disagree on where it ends.
+fn has_body(request: &Request) -> bool {
+    let length = header(request.headers(), header::CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0") || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
 fn bad_request(text: &'static str) -> Response {
