@@ -25,6 +25,9 @@ pub(super) enum Admission {
 }
 
 /// Finds or opens the session behind the URL and attaches to it. `Err` is an answer without a frame.
+///
+/// The request's body, which means nothing, must have been read to its end: while some of it is to come, nobody notices
+/// that the client has gone.
 pub(super) fn admit(exchange: &Exchange, transport: Transport, take: Take) -> Result<Admission, Response> {
     let opening = exchange.opening(transport);
     let found = exchange.node.lookup_or_open(&exchange.session, opening).map_err(|e| exchange.unavailable(e))?;
@@ -63,7 +66,15 @@ impl Wrapping {
 }
 
 /// Answers a poll: one frame, when there is one.
-pub(super) async fn poll(exchange: Exchange, transport: Transport, content_type: &str, wrapping: Wrapping) -> Response {
+pub(super) async fn poll(
+    mut exchange: Exchange,
+    transport: Transport,
+    content_type: &str,
+    wrapping: Wrapping,
+) -> Response {
+    if let Err(refusal) = exchange.body().await {
+        return refusal;
+    }
     let body = match admit(&exchange, transport, Take::All) {
         Ok(Admission::Attached(receiver)) => wrapping.next_of(receiver).await,
         Ok(Admission::Refused(disconnect)) => wrapping.close(&disconnect),

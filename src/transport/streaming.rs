@@ -17,7 +17,7 @@ use std::io;
 pub(super) async fn eventsource(exchange: Exchange) -> Response {
     let wrapping = Wrapping { envelope: Envelope::EventSource, form: Some(Form::EventSource) };
     let prelude = Bytes::from_static(EVENTSOURCE_PRELUDE.as_bytes());
-    stream(exchange, Transport::Eventsource, "text/event-stream", prelude, wrapping)
+    stream(exchange, Transport::Eventsource, "text/event-stream", prelude, wrapping).await
 }
 
 pub(super) async fn htmlfile(exchange: Exchange) -> Response {
@@ -26,7 +26,8 @@ pub(super) async fn htmlfile(exchange: Exchange) -> Response {
         Err(response) => return response,
     };
     let wrapping = Wrapping { envelope: Envelope::HtmlFile, form: Some(Form::HtmlFile) };
-    let mut response = stream(exchange, Transport::Htmlfile, respond::HTML, htmlfile_prelude(&callback), wrapping);
+    let prelude = htmlfile_prelude(&callback);
+    let mut response = stream(exchange, Transport::Htmlfile, respond::HTML, prelude, wrapping).await;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // The page is nothing but inline scripts that call its parent.
@@ -36,14 +37,17 @@ pub(super) async fn htmlfile(exchange: Exchange) -> Response {
 }
 
 /// Streams a session's frames behind `prelude`.
-pub(super) fn stream(
-    exchange: Exchange,
+pub(super) async fn stream(
+    mut exchange: Exchange,
     transport: Transport,
     content_type: &str,
     prelude: Bytes,
     wrapping: Wrapping,
 ) -> Response {
     let limit = exchange.node.settings.sockjs.response_limit;
+    if let Err(refusal) = exchange.body().await {
+        return refusal;
+    }
     let body = match admit(&exchange, transport, Take::OneByOne) {
         Ok(Admission::Attached(receiver)) => Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit)),
         Ok(Admission::Refused(disconnect)) => {

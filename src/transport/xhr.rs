@@ -16,5 +16,5 @@ pub(super) async fn poll(exchange: Exchange) -> Response {
 }
 
 pub(super) async fn stream(exchange: Exchange) -> Response {
-    streaming::stream(exchange, Transport::XhrStreaming, JAVASCRIPT, xhr_streaming_prelude(), WRAPPING)
+    streaming::stream(exchange, Transport::XhrStreaming, JAVASCRIPT, xhr_streaming_prelude(), WRAPPING).await
 }
