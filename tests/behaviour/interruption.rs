@@ -1,9 +1,11 @@
 //! How a session ends when its client goes without a word.
 
 use crate::stage::{GONE, Plan};
+use crate::support::client::http::{Http, request};
 use crate::support::client::{Event, Leave};
 use byway::{Disconnect, SendError, Transport};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 async fn leaving_ends_the_session(row: Transport, how: Leave) {
     let mut stage = Plan::new(row).start();
@@ -65,4 +67,23 @@ pub async fn a_receiver_with_a_body_that_nobody_reads_is_interrupted_as_well(row
     client.park().await;
     client.leave(Leave::Close).await;
     assert_eq!(stage.ended().await, GONE);
+}
+
+/// While some of a request is to come, nobody would notice that its client has gone.
+pub async fn a_request_is_no_receiver_before_its_body_has_ended(row: Transport) {
+    let plan = Plan::new(row).short_responses().echo();
+    let mut stage = plan.with(|settings| settings.limits.body_timeout = Duration::from_millis(100)).start();
+    let (mut client, session) = stage.open().await;
+    let cut = request(client.method(), &client.target(), &[], b"a body");
+    let cut = &cut[..cut.len() - 1];
+    let mut slow = Http::connect(stage.server.address).await;
+    slow.write(cut).await;
+    assert_eq!(slow.answer().await.status(), 408);
+    let mut gone = Http::connect(stage.server.address).await;
+    gone.write(cut).await;
+    gone.stream.shutdown().await.unwrap();
+    assert_eq!(gone.try_head().await.map_or(400, |head| head.status), 400);
+    client.send(&["x"]).await;
+    assert_eq!(client.message().await, "x");
+    assert!(session.is_open());
 }

@@ -166,6 +166,7 @@ macro_rules! http {
                 sends_to_an_interrupted_session_are_404_and_its_next_receiver_is_told
                 an_interrupted_session_s_id_is_new_again_once_it_is_forgotten
                 a_receiver_with_a_body_that_nobody_reads_is_interrupted_as_well
+                a_request_is_no_receiver_before_its_body_has_ended
             }
             absence {
                 a_session_without_receiver_ends_as_absent

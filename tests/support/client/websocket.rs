@@ -71,20 +71,19 @@ impl WebSocket {
 
     /// The next frame. Servers neither mask, nor use reserved bits, nor, here, fragment.
     pub async fn receive(&mut self) -> Received {
-        loop {
-            let Some((opcode, payload)) = self.receive_frame().await else { return Received::End };
-            let received = match opcode {
-                TEXT => Received::Text(String::from_utf8(payload).expect("text is UTF-8")),
-                BINARY => Received::Binary(payload),
-                PING => Received::Ping(payload),
-                PONG => Received::Pong(payload),
-                CLOSE => Received::Close(close(&payload)),
-                unknown => panic!("opcode {unknown}"),
-            };
-            if let (Received::Ping(payload), true) = (&received, self.answers_pings) {
-                self.send(PONG, &payload.clone()).await;
+        let Some((opcode, payload)) = self.receive_frame().await else { return Received::End };
+        match opcode {
+            TEXT => Received::Text(String::from_utf8(payload).expect("text is UTF-8")),
+            BINARY => Received::Binary(payload),
+            PING => {
+                if self.answers_pings {
+                    self.send(PONG, &payload).await;
+                }
+                Received::Ping(payload)
             }
-            return received;
+            PONG => Received::Pong(payload),
+            CLOSE => Received::Close(close(&payload)),
+            unknown => panic!("opcode {unknown}"),
         }
     }
 
