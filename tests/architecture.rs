@@ -104,8 +104,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["model", "protocol", "session", "policy", "broker", "messaging", "node", "transport", "server"]),
 ];
 
-/// The crate's root and its binary, which put the layers together.
-const ROOTS: &[&str] = &["lib", "main"];
+/// The crate's root and its binary (main.rs and cli/), which put the layers together.
+const ROOTS: &[&str] = &["lib", "main", "cli"];
 
 const MAX_LINES: usize = 500;
 
