@@ -67,6 +67,10 @@ pub(super) fn describe(path: &[String], kind: &Kind) -> Problem {
     }
 }
 
+const ADDRESS: &str = "an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"";
+
+const NETWORKS: &str = "networks, such as \"10.0.0.0/8\" or \"192.0.2.1/32\"";
+
 fn one_of(known: &[&str]) -> String {
     let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
     match quoted.as_slice() {
@@ -82,6 +86,8 @@ fn plain(expected: &str) -> &str {
         "usize" | "u64" | "u32" | "u16" => "a whole number, 0 or more",
         "a boolean" => "true or false",
         "a sequence" => "a list, such as [\"a\", \"b\"]",
+        "a string" => "text",
+        "socket address" => ADDRESS,
         "a map" => "a table of names and values",
         expected if expected.starts_with("struct ") => "a table of settings",
         expected => expected,
@@ -91,8 +97,8 @@ fn plain(expected: &str) -> &str {
 /// Adds an example where the parser of a type only says that it failed.
 fn with_expectation(key: &str, message: &str) -> String {
     let example = match key {
-        "server.listen" => "expected an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
-        key if key.contains(".trusted_proxies") => "expected networks, such as \"10.0.0.0/8\" or \"192.0.2.1/32\"",
+        "server.listen" => format!("expected {ADDRESS}"),
+        key if key.contains(".trusted_proxies") => format!("expected {NETWORKS}"),
         _ => return message.to_owned(),
     };
     format!("{message}; {example}")

@@ -79,6 +79,9 @@ fn a_wrong_value_is_refused_with_what_was_expected() {
     refused("[server]\nworkers = -1", "server.workers = -1: expected a whole number, 0 or more (from FILE)");
     refused("[server]\nlisten = \"here\"", "expected an address and a port, such as \"127.0.0.1:8080\"");
     refused("[server]\ndrain_timeout = \"5\"", "expected a number with a unit, such as \"25s\"");
+    refused("[server]\ndrain_timeout = 5", "server.drain_timeout = 5: expected a number with a unit, such as \"25s\"");
+    refused("[server]\nlisten = 8080", "server.listen = 8080: expected an address and a port");
+    refused("[log]\nlevel = 3", "log.level = 3: expected text");
     refused("[log]\nformat = \"xml\"", "log.format = \"xml\": expected one of `pretty`, `json`");
     refused("[log]\nlevel = \"a=b=c\"", "log.level = \"a=b=c\": ");
     refused("demo = 1", "demo = 1: expected true or false");

@@ -48,9 +48,6 @@ pub(super) async fn stream(
         return refusal;
     }
     let limit = exchange.node.settings.sockjs.response_limit;
-    if let Err(refusal) = exchange.body().await {
-        return refusal;
-    }
     let body = match admit(&exchange, transport, Take::OneByOne) {
         Ok(Admission::Attached(receiver)) => Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit)),
         Ok(Admission::Refused(disconnect)) => {
