@@ -37,7 +37,7 @@ async fn an_upgrade_by_post_is_405() {
     let headers = [("Connection", "Upgrade"), ("Upgrade", "WebSocket")];
     for target in ["/echo/0/0/websocket", "/echo/websocket"] {
         let answer = server.ask("POST", target, &headers, "").await;
-        check(&answer.head, 405, &[("allow", "GET"), EMPTY]);
+        check(&answer.head, 405, &[("allow", "GET"), ("connection", "close"), EMPTY]);
     }
 }
 

@@ -122,5 +122,5 @@ async fn a_get_with_upgrade_headers_is_answered_as_if_they_were_not_there() {
     assert_eq!(http.chunk().await.unwrap(), "\r\n");
     let other = [("Connection", "Upgrade"), ("Upgrade", "h2c")];
     let greeting = server.ask("GET", "/echo", &other, "").await;
-    check(&greeting.head, 200, &[TEXT, ("content-length", "19")]);
+    check(&greeting.head, 200, &[("connection", "close"), TEXT, ("content-length", "19")]);
 }
