@@ -61,7 +61,7 @@ pub(crate) struct SocketInput {
 pub(super) struct Socket {
     io: DriverIo,
     decoder: Decoder,
-    /// Read, and not decoded yet.
+    /// Read, and not decoded yet. Copied from what it came in, which may be much larger.
     backlog: VecDeque<u8>,
     /// Decoded, and not handled yet: one SockJS frame can hold many.
     messages: VecDeque<Message>,
@@ -85,7 +85,7 @@ impl Input {
         Self::Socket(Box::new(Socket {
             io,
             decoder: input.decoder,
-            backlog: Vec::from(early).into(),
+            backlog: early.iter().copied().collect(),
             messages: VecDeque::new(),
             sockjs: input.sockjs,
             partial: false,
