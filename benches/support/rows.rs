@@ -32,9 +32,9 @@ pub struct Settings {
 }
 
 pub const ALL: &[Row] = &[
-    row("echo", What::Echo(64, 1), Some(1.2)),
+    row("echo-window-1", What::Echo(64, 1), Some(1.2)),
     row("echo-window-16", What::Echo(64, 16), None),
-    row("fanout", What::Fanout(Kind::Websocket, 1000, 1), Some(1.15)),
+    row("fanout-one", What::Fanout(Kind::Websocket, 1000, 1), Some(1.15)),
     row("fanout-burst-16", What::Fanout(Kind::Websocket, 1000, 16), Some(1.5)),
     row("fanout-sockjs", What::Fanout(Kind::SockjsWebsocket, 500, 1), None),
     row("fanout-sockjs-burst-16", What::Fanout(Kind::SockjsWebsocket, 500, 16), None),
