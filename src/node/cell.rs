@@ -207,11 +207,19 @@ impl Edge {
         if self.blocked {
             return;
         }
-        match self.session.write_to(|slices| writer.try_write_vectored(slices), now) {
+        match self.session.write_to(|slices| write(writer, slices), now) {
             Ok(WriteProgress::Done) => return,
             Ok(WriteProgress::Blocked) => self.blocked = true,
             Err(_) => self.session.socket_lost(),
         }
         cell.driver.wake();
+    }
+}
+
+/// One slice is written by the cheaper call.
+fn write(writer: &OwnedWriteHalf, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        [slice] => writer.try_write(slice),
+        slices => writer.try_write_vectored(slices),
     }
 }
