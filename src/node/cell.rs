@@ -122,17 +122,21 @@ impl Cell {
         sent
     }
 
-    /// Queues a publication without writing it; true when the caller has to [`flush`](Self::flush) once it has queued all
-    /// that it has. A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
-    pub(super) fn enqueue(&self, message: Arc<Outgoing>) -> bool {
+    /// Queues publications without writing them; true when the caller has to [`flush`](Self::flush) once it has queued
+    /// all that it has.
+    pub(super) fn enqueue(&self, messages: &[Arc<Outgoing>]) -> bool {
         let mut edge = self.edge.lock();
-        let sent = edge.session.send(message, now);
-        if sent == Err(SendError::NotText) {
-            edge.session.close(Disconnect::NOT_TEXT, now());
-            self.driver.wake();
-        }
-        edge.after_send(self, &sent);
+        edge.enqueue(self, messages);
         !std::mem::replace(&mut edge.dirty, true)
+    }
+
+    /// Queues publications and writes them at once if that is possible.
+    pub(super) fn publish(&self, messages: &[Arc<Outgoing>]) {
+        let mut edge = self.edge.lock();
+        edge.enqueue(self, messages);
+        if !edge.corked {
+            edge.flush(self);
+        }
     }
 
     pub(super) fn flush(&self) {
@@ -188,6 +192,18 @@ impl Cell {
 }
 
 impl Edge {
+    /// A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
+    fn enqueue(&mut self, cell: &Cell, messages: &[Arc<Outgoing>]) {
+        for message in messages {
+            let sent = self.session.send(Arc::clone(message), now);
+            if sent == Err(SendError::NotText) {
+                self.session.close(Disconnect::NOT_TEXT, now());
+                cell.driver.wake();
+            }
+            self.after_send(cell, &sent);
+        }
+    }
+
     fn after_send(&self, cell: &Cell, sent: &Result<(), SendError>) {
         if *sent == Err(SendError::SlowConsumer) {
             cell.driver.wake();
