@@ -50,6 +50,15 @@ struct Edge {
     dirty: bool,
 }
 
+/// What a driver looks at in each turn.
+pub(super) struct Status {
+    pub(super) open: bool,
+    /// The socket takes no more.
+    pub(super) blocked: bool,
+    /// When the session wants to be told the time.
+    pub(super) deadline: Option<Instant>,
+}
+
 /// What a [`Cell`] is made of.
 pub(super) struct Identity {
     pub(super) id: SessionId,
@@ -148,11 +157,17 @@ impl Cell {
         self.edge.lock().corked = true;
     }
 
-    pub(super) fn uncork(&self) {
+    /// Writes what was queued since [`cork`](Self::cork), and tells what the driver has to look after.
+    pub(super) fn uncork(&self) -> Status {
         let mut edge = self.edge.lock();
         if std::mem::take(&mut edge.corked) {
             edge.flush(self);
         }
+        edge.status()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.edge.lock().status()
     }
 
     pub(super) fn close(&self, disconnect: Disconnect) {
@@ -165,10 +180,6 @@ impl Cell {
         write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<WriteProgress> {
         self.edge.lock().session.write_to(write, now)
-    }
-
-    pub(super) fn is_blocked(&self) -> bool {
-        self.edge.lock().blocked
     }
 
     /// The socket takes bytes again.
@@ -192,6 +203,10 @@ impl Cell {
 }
 
 impl Edge {
+    fn status(&self) -> Status {
+        Status { open: self.session.is_open(), blocked: self.blocked, deadline: self.session.poll_timeout() }
+    }
+
     /// A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
     fn enqueue(&mut self, cell: &Cell, messages: &[Arc<Outgoing>]) {
         for message in messages {

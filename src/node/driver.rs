@@ -1,6 +1,6 @@
 //! The one task that owns a session's life: it reads, calls the handler, keeps the time, and says goodbye.
 
-use super::cell::Cell;
+use super::cell::{Cell, Status};
 use super::io::{DriverIo, Io, Upgraded};
 use super::{SessionHandle, now};
 use crate::model::{Disconnect, Message};
@@ -13,6 +13,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -114,7 +115,6 @@ impl Driver {
             if let Poll::Ready(outcome) = call.as_mut().poll(cx) {
                 return Poll::Ready(outcome);
             }
-            self.cell.uncork();
             self.poll_background(cx);
             Poll::Pending
         });
@@ -140,7 +140,6 @@ impl Driver {
     }
 
     fn poll_inbox(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.cell.uncork();
         self.poll_background(cx);
         let Some(inbox) = &self.cell.inbox else { return Poll::Ready(None) };
         match inbox.pop() {
@@ -162,7 +161,6 @@ impl Driver {
             if socket.decode_backlog(&self.cell) {
                 continue;
             }
-            self.cell.uncork();
             if !self.poll_background(cx) {
                 continue;
             }
@@ -188,48 +186,44 @@ impl Driver {
     /// Does what does not wait for the client: writes, timers. False when something changed that the caller should look at.
     fn poll_background(&mut self, cx: &mut Context<'_>) -> bool {
         self.cell.driver().register(cx.waker());
-        let was_open = self.cell.with(|session| session.is_open());
-        self.poll_write(cx);
-        self.poll_timer(cx);
-        was_open == self.cell.with(|session| session.is_open())
+        let status = self.cell.uncork();
+        let was_open = status.open;
+        let status = self.poll_write(cx, status);
+        was_open == self.poll_timer(cx, status).open
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>) {
-        let Input::Socket(socket) = &mut self.input else { return };
-        let result = match &mut socket.io {
-            DriverIo::Tcp(half) if self.cell.is_blocked() => match half.as_ref().poll_write_ready(cx) {
-                Poll::Ready(_) => {
+    /// Writes on when the socket has room again, and always where only the driver can write.
+    fn poll_write(&mut self, cx: &mut Context<'_>, status: Status) -> Status {
+        let Input::Socket(socket) = &mut self.input else { return status };
+        match &mut socket.io {
+            DriverIo::Tcp(half) if status.blocked => {
+                if half.as_ref().poll_write_ready(cx).is_ready() {
                     self.cell.unblock();
-                    Ok(())
-                }
-                Poll::Pending => Ok(()),
-            },
-            DriverIo::Tcp(_) => Ok(()),
-            stream @ DriverIo::Stream(_) => {
-                let written = self.cell.write_through(|slices| stream.try_write(cx, slices));
-                match stream.poll_flush(cx) {
-                    Poll::Ready(Err(e)) => Err(e),
-                    _ => written.map(|_: WriteProgress| ()),
                 }
             }
-        };
-        if result.is_err() {
-            self.cell.with(|session| session.socket_lost());
+            DriverIo::Tcp(_) => return status,
+            stream @ DriverIo::Stream(_) => {
+                if write_stream(stream, cx, &self.cell).is_err() {
+                    self.cell.with(|session| session.socket_lost());
+                }
+            }
         }
+        self.cell.status()
     }
 
     /// The timer is pushed back lazily: it may ring early, find nothing due, and be set anew.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) {
-        while let Some(deadline) = self.cell.with(|session| session.poll_timeout()) {
+    fn poll_timer(&mut self, cx: &mut Context<'_>, mut status: Status) -> Status {
+        while let Some(deadline) = status.deadline {
             if deadline < self.timer.deadline().into_std() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(deadline.into());
             }
             if self.timer.as_mut().poll(cx).is_pending() {
-                return;
+                break;
             }
             self.cell.flush_after(|session| session.handle_timeout(now()));
-            self.poll_write(cx);
+            status = self.poll_write(cx, self.cell.status());
         }
+        status
     }
 
     fn disconnect(&self) -> Disconnect {
@@ -244,7 +238,6 @@ impl Driver {
 
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.cell.uncork();
             self.poll_background(cx);
             if matches!(self.cell.with(|session| session.state().clone()), State::Closed(_)) {
                 return Poll::Ready(());
@@ -274,7 +267,8 @@ impl Socket {
             return false;
         }
         let mut backlog = std::mem::take(&mut self.backlog);
-        let consumed = self.decode(backlog.make_contiguous(), cell);
+        let listening = cell.with(|session| session.is_listening());
+        let consumed = self.decode(backlog.make_contiguous(), cell, listening);
         if consumed < backlog.len() {
             backlog.drain(..consumed);
             self.backlog = backlog;
@@ -284,8 +278,8 @@ impl Socket {
 
     /// Decodes until the first event, and keeps the rest.
     fn take_in(&mut self, bytes: &mut [u8], cell: &Cell) {
-        cell.with(|session| session.heard());
-        let consumed = self.decode(bytes, cell);
+        let listening = cell.with(|session| session.heard());
+        let consumed = self.decode(bytes, cell, listening);
         self.backlog.extend(&bytes[consumed..]);
     }
 
@@ -298,8 +292,8 @@ impl Socket {
     }
 
     /// Decodes one event and acts on it; answers how many bytes that took. What a failed session is sent is discarded.
-    fn decode(&mut self, bytes: &mut [u8], cell: &Cell) -> usize {
-        if !cell.with(|session| session.is_listening()) {
+    fn decode(&mut self, bytes: &mut [u8], cell: &Cell, listening: bool) -> usize {
+        if !listening {
             return bytes.len();
         }
         let (consumed, event) = match self.decoder.decode(bytes) {
@@ -348,6 +342,14 @@ impl Socket {
             cell.with(|session| session.message_partial(partial, now()));
         }
         self.partial = partial;
+    }
+}
+
+fn write_stream(stream: &mut DriverIo, cx: &mut Context<'_>, cell: &Cell) -> io::Result<()> {
+    let written = cell.write_through(|slices| stream.try_write(cx, slices));
+    match stream.poll_flush(cx) {
+        Poll::Ready(Err(e)) => Err(e),
+        _ => written.map(|_: WriteProgress| ()),
     }
 }
 

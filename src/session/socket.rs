@@ -164,9 +164,10 @@ impl Session {
         }
     }
 
-    /// Something came from the peer: it is alive.
-    pub fn heard(&mut self) {
+    /// Something came from the peer: it is alive. Answers whether it [is to be decoded](Self::is_listening).
+    pub fn heard(&mut self) -> bool {
         self.timers.disarm(Timer::HeartbeatAnswer);
+        self.is_listening()
     }
 
     /// A ping came; its answer goes out before anything else.
