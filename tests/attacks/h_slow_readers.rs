@@ -50,7 +50,7 @@ async fn h3_a_reader_whose_queue_is_full_is_dropped_as_slow_and_its_peers_miss_n
         super::target::eventually("both are there", || group.len() == 2).await;
         let mut published = 0;
         while target.ended("slow_consumer") == 0 {
-            assert!(published < 4096, "{transport}: {} MiB and no end", published * MESSAGE_BYTES >> 20);
+            assert!(published < 4096, "{transport}: {} MiB and no end", (published * MESSAGE_BYTES) >> 20);
             let message = format!("{published:0MESSAGE_BYTES$}");
             group.publish(message.clone());
             assert_eq!(peer.frame().await, (0x81, message.into_bytes()), "{transport}");
