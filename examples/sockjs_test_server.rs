@@ -77,6 +77,8 @@ impl TestServer {
         let mut settings = self.settings.clone();
         settings.limits.max_message_bytes = 16 << 20;
         settings.limits.max_body_bytes = 16 << 20;
+        // Autobahn sends messages of 4 MiB in fragments of 64 bytes.
+        settings.websocket.max_fragments = 1 << 17;
         settings.session.queue_bytes = 32 << 20;
         settings.websocket.deflate = path == "/echo_big";
         change(&mut settings.sockjs);

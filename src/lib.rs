@@ -13,9 +13,11 @@
 //! - `node`: sessions made to live: registry, driver, hub
 //! - `transport`: poem endpoints, one file for each way in
 //! - [`server`]: the accept loop, and what the binary serves
+//! - [`config`]: what the binary can be told
 //!
 //! docs/architecture.md is the map, and says where what belongs.
 
+pub mod config;
 pub mod model;
 mod node;
 pub mod policy;

@@ -10,8 +10,9 @@ pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S:
 
 /// For `#[serde(with = "...")]`.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text).map_err(|e| {
-        D::Error::custom(format!("\"{text}\" is no duration ({e}); expected a number with a unit, such as \"25s\""))
-    })
+    let text = String::deserialize(deserializer).map_err(|_| D::Error::custom(EXPECTED))?;
+    humantime::parse_duration(&text)
+        .map_err(|e| D::Error::custom(format!("\"{text}\" is no duration ({e}); {EXPECTED}")))
 }
+
+const EXPECTED: &str = "expected a number with a unit, such as \"25s\"";

@@ -83,6 +83,11 @@ impl Byway {
         })))
     }
 
+    /// What the endpoint was told.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
     /// A named group of this endpoint's sessions.
     pub fn group(&self, name: &str) -> Group {
         self.0.hub.group(name)
@@ -157,6 +162,9 @@ impl Node {
     /// Hands a request's messages to a session, in one piece. Those for a session that is closing are dropped.
     pub(crate) async fn deliver(&self, cell: &Cell, messages: Vec<ByteString>) {
         let Some(inbox) = &cell.inbox else { return };
+        if !cell.with(|session| session.is_open()) {
+            return;
+        }
         if let Err(Rejected) = inbox.push(messages).await {
             return;
         }
@@ -179,11 +187,16 @@ impl Node {
         let Opening { transport, principal, remote, protocol } = opening;
         let id = SessionId(self.ids.fetch_add(1, Ordering::Relaxed));
         let session = Session::new(Arc::clone(&self.session_settings), now());
-        let inbox = name.map(|_| Box::new(Inbox::new(self.settings.limits.inbox_messages)));
+        let inbox = name
+            .map(|_| Box::new(Inbox::new(self.settings.limits.inbox_messages, self.settings.limits.max_body_bytes)));
         let identity = Identity { id, transport, principal, remote, protocol, name: name.map(Into::into) };
         let cell = Cell::new(identity, Arc::clone(self), session, inbox);
         self.registry.insert(Arc::clone(&cell));
         self.counters.opened(transport);
+        if self.draining.load(Ordering::Acquire) {
+            // A drain that began since the first look may have told everyone already.
+            cell.close(Disconnect::GOING_AWAY);
+        }
         tracing::debug!(session = %id, %transport, %remote, "session opened");
         Ok(cell)
     }
@@ -223,8 +236,8 @@ impl Node {
         if let Some(name) = &cell.name {
             self.registry.remove_named(name, lost.then_some(self.settings.sockjs.remember_lost));
         }
-        self.counters.gone(cell.transport, cell.with(|session| session.traffic()));
-        self.registry.remove(cell.id);
+        let traffic = cell.with(|session| session.traffic());
+        self.counters.gone(cell.transport, traffic, || self.registry.remove(cell.id));
         if self.registry.len() == 0 {
             self.emptied.notify_waiters();
         }
@@ -245,8 +258,8 @@ impl Node {
     }
 
     fn stats(&self) -> Stats {
-        let mut stats = self.counters.snapshot();
-        for cell in self.registry.all() {
+        let (mut stats, cells) = self.counters.snapshot(|| self.registry.all());
+        for cell in cells {
             let (traffic, (messages, bytes)) = cell.with(|session| (session.traffic(), session.queued()));
             stats.traffic.add(traffic);
             stats.queued_messages += messages as u64;

@@ -114,6 +114,7 @@ impl Cell {
     /// Queues a message and writes it at once if that is possible.
     pub(super) fn send(&self, message: Arc<Outgoing>) -> Result<(), SendError> {
         let mut edge = self.edge.lock();
+        edge.make_room(self, &message);
         let sent = edge.session.send(message, now);
         edge.after_send(self, &sent);
         if !edge.corked {
@@ -126,6 +127,7 @@ impl Cell {
     /// that it has. A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
     pub(super) fn enqueue(&self, message: Arc<Outgoing>) -> bool {
         let mut edge = self.edge.lock();
+        edge.make_room(self, &message);
         let sent = edge.session.send(message, now);
         if sent == Err(SendError::NotText) {
             edge.session.close(Disconnect::NOT_TEXT, now());
@@ -153,6 +155,14 @@ impl Cell {
 
     pub(super) fn close(&self, disconnect: Disconnect) {
         self.update(|session| session.close(disconnect, now()));
+    }
+
+    /// What the client sent and the handler did not see yet is of no use to an application that closed the session, or
+    /// that broke down over it.
+    pub(super) fn discard_inbox(&self) {
+        if let Some(inbox) = &self.inbox {
+            inbox.close();
+        }
     }
 
     /// Writes through the driver's own socket.
@@ -188,6 +198,16 @@ impl Cell {
 }
 
 impl Edge {
+    /// A client is slow when its socket takes no more, not when much was queued for it in one go: what waits only for
+    /// the end of a turn is written before the queue overflows.
+    fn make_room(&mut self, cell: &Cell, message: &Outgoing) {
+        if !self.session.has_room_for(message) {
+            let dirty = self.dirty;
+            self.flush(cell);
+            self.dirty = dirty;
+        }
+    }
+
     fn after_send(&self, cell: &Cell, sent: &Result<(), SendError>) {
         if *sent == Err(SendError::SlowConsumer) {
             cell.driver.wake();

@@ -35,6 +35,7 @@ pub(super) async fn drive(cell: Arc<Cell>, input: Input) {
     while let Some(message) = driver.next_message().await {
         driver.attend(handler.message(&session, message)).await;
     }
+    driver.cell.discard_inbox();
     let disconnect = driver.disconnect();
     driver.cell.node.session_ended(&driver.cell, &disconnect);
     driver.attend(handler.ended(&session, &disconnect)).await;
@@ -98,12 +99,17 @@ struct Driver {
     cell: Arc<Cell>,
     input: Input,
     timer: Pin<Box<Sleep>>,
+    /// Messages handed over since the driver last waited.
+    unpaused: usize,
 }
+
+/// How many messages in a row are handed over before writes, timers and other tasks have their turn.
+const MESSAGES_PER_TURN: usize = 64;
 
 impl Driver {
     fn new(cell: Arc<Cell>, input: Input) -> Self {
         let deadline = cell.with(|session| session.poll_timeout()).unwrap_or_else(now);
-        Self { cell, input, timer: Box::pin(tokio::time::sleep_until(deadline.into())) }
+        Self { cell, input, timer: Box::pin(tokio::time::sleep_until(deadline.into())), unpaused: 0 }
     }
 
     /// Runs one call of the handler, while heartbeats and outbound messages go on. A panic ends the session.
@@ -116,10 +122,24 @@ impl Driver {
             }
             self.cell.uncork();
             self.poll_background(cx);
+            self.poll_unread();
             Poll::Pending
         });
         if outcome.await.is_err() {
             self.cell.close(Disconnect::INTERNAL_ERROR);
+            self.cell.discard_inbox();
+        }
+    }
+
+    /// While the handler runs nothing is read, so a client's silence proves nothing; and a connection that is over is let
+    /// go of, however long the handler still takes.
+    fn poll_unread(&mut self) {
+        if self.cell.with(|session| {
+            session.heard();
+            matches!(session.state(), State::Closed(_))
+        }) {
+            self.cell.drop_writer();
+            self.input = Input::Inbox;
         }
     }
 
@@ -129,12 +149,23 @@ impl Driver {
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        if self.unpaused == MESSAGES_PER_TURN {
+            self.unpaused = 0;
+            self.cell.uncork();
+            self.poll_background(cx);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let message = match &self.input {
             Input::Inbox => self.poll_inbox(cx),
             Input::Socket(_) => self.poll_socket(cx),
         };
-        if let Poll::Ready(Some(message)) = &message {
-            self.cell.with(|session| session.received(message.len()));
+        match &message {
+            Poll::Ready(Some(message)) => {
+                self.unpaused += 1;
+                self.cell.with(|session| session.received(message.len()));
+            }
+            _ => self.unpaused = 0,
         }
         message
     }
@@ -153,18 +184,21 @@ impl Driver {
     fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             let Input::Socket(socket) = &mut self.input else { return Poll::Ready(None) };
-            if let Some(message) = socket.messages.pop_front() {
-                return Poll::Ready(Some(message));
-            }
+            // Before the messages: one frame may hold some that came behind the one that ended the session.
             if !self.cell.with(|session| session.is_open()) {
                 return Poll::Ready(None);
+            }
+            if let Some(message) = socket.messages.pop_front() {
+                return Poll::Ready(Some(message));
             }
             if socket.decode_backlog(&self.cell) {
                 continue;
             }
             self.cell.uncork();
-            if !self.poll_background(cx) {
-                continue;
+            self.poll_background(cx);
+            // Whoever ends the session from here on wakes this task; who did it before may have found nobody to wake.
+            if !self.cell.with(|session| session.is_open()) {
+                return Poll::Ready(None);
             }
             ready!(self.poll_read(cx));
         }
@@ -185,13 +219,11 @@ impl Driver {
         })
     }
 
-    /// Does what does not wait for the client: writes, timers. False when something changed that the caller should look at.
-    fn poll_background(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Does what does not wait for the client: writes, timers.
+    fn poll_background(&mut self, cx: &mut Context<'_>) {
         self.cell.driver().register(cx.waker());
-        let was_open = self.cell.with(|session| session.is_open());
         self.poll_write(cx);
         self.poll_timer(cx);
-        was_open == self.cell.with(|session| session.is_open())
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) {

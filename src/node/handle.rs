@@ -54,21 +54,14 @@ impl SessionHandle {
     /// Ends the session with 1000 "Normal closure", behind what is queued.
     pub fn close(&self) {
         self.0.close(Disconnect::NORMAL);
-        self.discard_inbox();
+        self.0.discard_inbox();
     }
 
     /// Ends the session with a code (1000 or 3000 to 4999) and a reason (at most 123 bytes), behind what is queued.
     pub fn close_with(&self, code: u16, reason: impl Into<ByteString>) -> Result<(), CloseCodeError> {
         self.0.close(Disconnect::application(code, reason)?);
-        self.discard_inbox();
+        self.0.discard_inbox();
         Ok(())
-    }
-
-    /// What the client sent and the handler did not see yet is of no use to an application that closed the session.
-    fn discard_inbox(&self) {
-        if let Some(inbox) = &self.0.inbox {
-            inbox.close();
-        }
     }
 
     /// True until the session ends.

@@ -47,16 +47,17 @@ pub(super) trait DynHandler: Send + Sync {
     fn ended<'a>(&'a self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()>;
 }
 
+/// The blocks matter: a handler may panic before it has returned its future, and only what is polled is caught.
 impl<H: Handler> DynHandler for H {
     fn opened<'a>(&'a self, session: &'a SessionHandle) -> BoxFuture<'a, ()> {
-        Box::pin(Handler::opened(self, session))
+        Box::pin(async move { Handler::opened(self, session).await })
     }
 
     fn message<'a>(&'a self, session: &'a SessionHandle, message: Message) -> BoxFuture<'a, ()> {
-        Box::pin(Handler::message(self, session, message))
+        Box::pin(async move { Handler::message(self, session, message).await })
     }
 
     fn ended<'a>(&'a self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()> {
-        Box::pin(Handler::ended(self, session, disconnect))
+        Box::pin(async move { Handler::ended(self, session, disconnect).await })
     }
 }

@@ -18,6 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use tokio::runtime::Handle;
 
+/// How many commands a part carries out before it writes: many for one write, and few beside the limits of a queue.
+const COMMANDS_PER_TURN: usize = 64;
+
 /// How many sessions a part writes to before it lets other tasks run: 256 writes are about a millisecond.
 const WRITES_PER_TURN: usize = 256;
 
@@ -182,9 +185,16 @@ impl Part {
 
     /// Carries out commands until none are left.
     async fn run(self: Arc<Self>, mut members: Box<Members>) {
-        while let Some(commands) = self.take_commands(&mut members) {
-            commands.into_iter().for_each(|command| members.carry_out(command));
-            members.flush().await;
+        while let Some(mut commands) = self.take_commands(&mut members) {
+            while !commands.is_empty() {
+                let turn = commands.len().min(COMMANDS_PER_TURN);
+                commands.drain(..turn).for_each(|command| members.carry_out(command));
+                members.flush().await;
+                if turn == COMMANDS_PER_TURN {
+                    // Sessions whose sockets are full, and HTTP receivers, are written by tasks of their own.
+                    tokio::task::yield_now().await;
+                }
+            }
         }
     }
 

@@ -97,7 +97,8 @@ pub struct LimitSettings {
     /// How long a request's body may take. Default 15 s.
     #[serde(with = "crate::model::duration")]
     pub body_timeout: Duration,
-    /// How many messages of one session may wait for its handler before its client has to wait. Default 1,024.
+    /// How many messages of one session may wait for its handler before its client has to wait. Default 1,024. So it has to
+    /// when they have more than `max_body_bytes` together.
     pub inbox_messages: usize,
     /// How many sessions may be open at a time. Default 100,000: about 300 MB when all are idle WebSockets.
     pub max_sessions: usize,

@@ -39,8 +39,10 @@ impl Counters {
         *self.0.lock().ended.entry(disconnect.label()).or_default() += 1;
     }
 
-    pub(super) fn gone(&self, transport: Transport, traffic: Traffic) {
+    /// Takes over what a session carried; `forget` takes the session off those whose traffic is still their own.
+    pub(super) fn gone(&self, transport: Transport, traffic: Traffic, forget: impl FnOnce()) {
         let mut stats = self.0.lock();
+        forget();
         stats.traffic.add(traffic);
         if let Some(current) = stats.current.get_mut(transport.name()) {
             *current -= 1;
@@ -51,9 +53,10 @@ impl Counters {
         *self.0.lock().refused.entry(reason).or_default() += 1;
     }
 
-    /// The counters, without what is still in sessions.
-    pub(super) fn snapshot(&self) -> Stats {
-        self.0.lock().clone()
+    /// The counters, and from the same moment the sessions whose traffic is not in them.
+    pub(super) fn snapshot<T>(&self, sessions: impl FnOnce() -> T) -> (Stats, T) {
+        let stats = self.0.lock();
+        (stats.clone(), sessions())
     }
 }
 

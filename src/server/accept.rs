@@ -1,7 +1,7 @@
 //! The accept loop, and how it ends.
 
 use super::ServerSettings;
-use super::admission::{Admission, Permit};
+use super::admission::{Admission, Connections, Permit};
 use super::connection::{Shared, Transportable, serve};
 use crate::node::{Byway, Drained, now};
 use crate::policy::TrustedProxies;
@@ -38,6 +38,7 @@ pub struct Server {
     tls: Option<Arc<ServerConfig>>,
     trusted_proxies: TrustedProxies,
     byways: Vec<Byway>,
+    connections: Arc<Connections>,
 }
 
 /// How a server ended.
@@ -79,6 +80,11 @@ impl Server {
         self
     }
 
+    /// The numbers of its connections, now and while it serves.
+    pub fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.connections)
+    }
+
     /// Binds an address for [`serve`](Self::serve). Port 0 takes any free one.
     pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -106,6 +112,7 @@ impl Server {
                 self.settings.max_connections,
                 self.settings.max_connections_per_ip,
                 self.trusted_proxies.clone(),
+                Arc::clone(&self.connections),
             ),
             shared: Arc::new(shared),
             tls: self.tls.clone().map(TlsAcceptor::from),

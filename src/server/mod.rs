@@ -6,10 +6,23 @@
 
 mod accept;
 mod admission;
+mod application;
+mod assets;
+mod chat;
 mod connection;
+mod echo;
 mod framing;
+mod health;
+mod metrics;
+mod routes;
 mod settings;
 mod stall;
+mod tls;
 
 pub use accept::{Server, Stopped};
+pub use admission::Connections;
+pub use application::Application;
+pub use health::Health;
+pub use routes::{Mounted, Site};
 pub use settings::ServerSettings;
+pub use tls::{TlsError, tls_config};

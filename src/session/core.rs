@@ -158,6 +158,11 @@ impl Session {
         }
     }
 
+    /// Whether the queue takes this message without overflowing.
+    pub fn has_room_for(&self, message: &Outgoing) -> bool {
+        self.queue.fits(message.len(), self.settings.queue_messages, self.settings.queue_bytes)
+    }
+
     fn form(&self) -> Form {
         match &self.carrier {
             Carrier::Socket(socket) => socket.form(),
@@ -175,7 +180,7 @@ impl Session {
                 socket.say_goodbye(&disconnect);
                 self.timers.arm(Timer::Closing, now + self.settings.close_timeout);
             }
-            Carrier::Receiver(_) => {}
+            Carrier::Receiver(_) => self.timers.arm(Timer::Closing, now + self.settings.close_timeout),
             Carrier::None => self.timers.arm(Timer::Absence, now + self.settings.disconnect_delay),
         }
         self.state = State::Closing(disconnect);
@@ -213,7 +218,11 @@ impl Session {
         self.timers.arm(Timer::Heartbeat, now + self.settings.heartbeat);
         match &mut self.carrier {
             Carrier::None => {}
-            Carrier::Receiver(receiver) => receiver.heartbeat_due(),
+            Carrier::Receiver(receiver) => {
+                if !receiver.heartbeat_due() {
+                    self.finish(Disconnect::SLOW_CONSUMER);
+                }
+            }
             Carrier::Socket(socket) => {
                 socket.heartbeat_due();
                 self.timers.arm_if_idle(Timer::HeartbeatAnswer, now + self.settings.heartbeat_answer);

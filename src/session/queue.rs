@@ -51,7 +51,8 @@ impl OutboundQueue {
         Ok(dropped)
     }
 
-    fn fits(&self, len: usize, max_messages: usize, max_bytes: usize) -> bool {
+    /// Whether a message of this length can be appended.
+    pub fn fits(&self, len: usize, max_messages: usize, max_bytes: usize) -> bool {
         self.entries.is_empty() || (self.entries.len() < max_messages && self.bytes + len <= max_bytes)
     }
 

@@ -58,11 +58,15 @@ pub(super) struct Receiver {
     /// Nothing was handed out since it attached.
     fresh: bool,
     heartbeat_due: bool,
+    /// It asked for a frame since the last heartbeat came due.
+    asked: bool,
 }
 
 impl Receiver {
-    pub(super) fn heartbeat_due(&mut self) {
+    /// False when nobody asked for the one before: whoever is there does not read.
+    pub(super) fn heartbeat_due(&mut self) -> bool {
         self.heartbeat_due = true;
+        std::mem::take(&mut self.asked)
     }
 
     fn batch(&mut self) -> usize {
@@ -86,9 +90,12 @@ impl Session {
         }
         self.receivers = self.receivers.wrapping_add(1);
         let id = ReceiverId(self.receivers);
-        self.carrier = Carrier::Receiver(Receiver { id, take, fresh: true, heartbeat_due: false });
+        self.carrier = Carrier::Receiver(Receiver { id, take, fresh: true, heartbeat_due: false, asked: true });
         self.timers.disarm(Timer::Absence);
         self.timers.arm(Timer::Heartbeat, now + self.settings.heartbeat);
+        if !self.is_open() {
+            self.timers.arm(Timer::Closing, now + self.settings.close_timeout);
+        }
         Ok(id)
     }
 
@@ -98,6 +105,7 @@ impl Session {
         if receiver.id != id {
             return None;
         }
+        receiver.asked = true;
         if !self.greeted {
             self.greeted = true;
             return Some(Frame::Open);
@@ -140,6 +148,7 @@ impl Session {
         }
         self.carrier = Carrier::None;
         self.timers.disarm(Timer::Heartbeat);
+        self.timers.disarm(Timer::Closing);
         match how {
             Detach::Aborted if self.is_open() => self.finish(Disconnect::INTERRUPTED),
             _ => self.timers.arm(Timer::Absence, now + self.settings.disconnect_delay),

@@ -15,7 +15,7 @@ pub struct SessionSettings {
     /// How long a session lives without a receiver. Default 5 s.
     #[serde(with = "crate::model::duration")]
     pub disconnect_delay: Duration,
-    /// How long a closing handshake may take. Default 5 s.
+    /// How long a closing handshake, or a receiver's reading of what is left, may take. Default 5 s.
     #[serde(with = "crate::model::duration")]
     pub close_timeout: Duration,
     /// How long a socket may take no byte while something waits for it. Default 10 s.

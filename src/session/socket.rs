@@ -43,8 +43,7 @@ pub enum Farewell {
 /// How many frames one vectored write takes at the most.
 const MAX_SLICES: usize = 64;
 
-/// The write side of one WebSocket: what is being written, then `urgent`, then `pong`, then the queue's messages, then
-/// `goodbye`.
+/// The write side of one WebSocket: what is being written, then `urgent`, `pong`, the queue's messages, and `goodbye`.
 #[derive(Debug)]
 pub(super) struct Socket {
     kind: SocketKind,
@@ -91,7 +90,7 @@ impl Socket {
 
     /// A ping, which the client's WebSocket answers by itself, and for SockJS also `h`, which its script can see.
     pub(super) fn heartbeat_due(&mut self) {
-        if self.urgent.is_empty() {
+        if self.urgent.is_empty() && !self.said_goodbye {
             self.urgent.push(websocket::encode(Opcode::Ping, b""));
             if self.kind.sockjs {
                 self.urgent.push(websocket::encode(Opcode::Text, frame::HEARTBEAT.as_bytes()));
@@ -130,17 +129,28 @@ impl Socket {
 }
 
 impl Session {
-    /// Attaches the WebSocket that this session is for. SockJS's is greeted with `o`.
+    /// Attaches the WebSocket that this session is for. SockJS's is greeted with `o`; a session that was ended before it
+    /// came tells it so.
     pub fn attach_socket(&mut self, kind: SocketKind, now: Instant) {
+        let awaited = matches!(self.state, State::Connecting | State::Closing(_));
+        if !awaited || !matches!(self.carrier, Carrier::None) {
+            return;
+        }
         let mut socket = Socket::new(kind);
         if kind.sockjs {
             socket.urgent.push(websocket::encode(Opcode::Text, frame::OPEN.as_bytes()));
         }
         self.greeted = true;
-        self.state = State::Open;
-        self.carrier = Carrier::Socket(socket);
         self.timers.disarm(Timer::Absence);
         self.timers.arm(Timer::Heartbeat, now + self.settings.heartbeat);
+        match &self.state {
+            State::Closing(disconnect) => {
+                socket.say_goodbye(disconnect);
+                self.timers.arm(Timer::Closing, now + self.settings.close_timeout);
+            }
+            _ => self.state = State::Open,
+        }
+        self.carrier = Carrier::Socket(socket);
     }
 
     fn socket(&mut self) -> Option<&mut Socket> {
@@ -158,7 +168,7 @@ impl Session {
     /// A ping came; its answer goes out before anything else.
     pub fn ping_received(&mut self, payload: &[u8], now: Instant) {
         self.control_frame_received(now);
-        if let Some(socket) = self.socket() {
+        if let Some(socket) = self.socket().filter(|socket| !socket.said_goodbye) {
             socket.pong = Some(websocket::encode(Opcode::Pong, payload));
         }
     }
@@ -177,7 +187,7 @@ impl Session {
 
     /// Whether a message of the peer has begun and not ended; it may take `message_timeout`.
     pub fn message_partial(&mut self, partial: bool, now: Instant) {
-        match partial {
+        match partial && self.is_listening() {
             true => self.timers.arm_if_idle(Timer::Message, now + self.settings.message_timeout),
             false => self.timers.disarm(Timer::Message),
         }
@@ -193,18 +203,16 @@ impl Session {
         }
         socket.echo_close(close);
         let (code, reason) = close.map_or((1005, Default::default()), |close| (close.code, close.reason.clone()));
-        self.queue.clear();
         self.state = State::Closing(Disconnect::client(code, reason));
         self.timers.arm(Timer::Closing, now + self.settings.close_timeout);
     }
 
     /// Ends the session because what the peer sent cannot be understood or borne: it is told with a close frame of
-    /// exactly this code, and nothing that it sends is looked at any more.
+    /// exactly this code, behind what was queued before, and nothing that it sends is looked at any more.
     pub fn fail(&mut self, disconnect: Disconnect, now: Instant) {
         if let Some(socket) = self.socket() {
             socket.failed = true;
         }
-        self.queue.clear();
         self.close(disconnect, now);
     }
 
@@ -221,7 +229,7 @@ impl Session {
     /// How far the goodbye of a closing session has come.
     pub fn farewell(&self) -> Farewell {
         match &self.carrier {
-            Carrier::Socket(socket) if !socket.said_goodbye => Farewell::Waiting,
+            Carrier::Socket(socket) if !socket.said_goodbye || !socket.partial.is_empty() => Farewell::Waiting,
             Carrier::Socket(socket) if socket.peer_closed => Farewell::Done,
             Carrier::Socket(socket) if socket.failed => Farewell::Said,
             Carrier::Socket(_) => Farewell::Waiting,

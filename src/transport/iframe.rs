@@ -20,7 +20,7 @@ const CLIENT: &[u8] = include_bytes!("../../static/sockjs-1.6.1.min.js");
 pub(super) fn page(node: &Node, request: &Request) -> Response {
     let page = match &node.settings.sockjs.client_url {
         Some(url) => iframe_page(url),
-        None => iframe_page(&format!("{}{CLIENT_PATH}", base_path(request))),
+        None => iframe_page(&format!("{}{CLIENT_PATH}", base_path(request.original_uri().path()))),
     };
     let mut response = cached(request, respond::HTML, page.into_bytes());
     let ancestors = format!("frame-ancestors {}", node.origins.frame_ancestors());
@@ -30,9 +30,8 @@ pub(super) fn page(node: &Node, request: &Request) -> Response {
     response
 }
 
-/// The endpoint's path as the client sees it.
-fn base_path(request: &Request) -> &str {
-    let path = request.original_uri().path();
+/// The endpoint's path, from that of a page below it.
+fn base_path(path: &str) -> &str {
     path.trim_end_matches('/').rsplit_once('/').map_or("", |(base, _)| base)
 }
 
@@ -55,4 +54,22 @@ fn cached(request: &Request, content_type: &str, body: Vec<u8>) -> Response {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_library_is_the_published_one_byte_for_byte() {
+        let digest = BASE64_URL_SAFE_NO_PAD.encode(Sha1::digest(CLIENT));
+        assert_eq!(digest, "G5RCOYpc-6ikemerEydaR9kwn0M");
+    }
+
+    #[test]
+    fn the_base_path_is_what_stands_before_the_page_s_name() {
+        for (path, base) in [("/ws/iframe.html", "/ws"), ("/a/b/iframe-1.html/", "/a/b"), ("/iframe.html", "")] {
+            assert_eq!(base_path(path), base);
+        }
+    }
 }

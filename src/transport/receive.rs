@@ -25,6 +25,9 @@ pub(super) enum Admission {
 }
 
 /// Finds or opens the session behind the URL and attaches to it. `Err` is an answer without a frame.
+///
+/// The request's body, which means nothing, must have been read to its end: while some of it is to come, nobody notices
+/// that the client has gone.
 pub(super) fn admit(exchange: &Exchange, transport: Transport, take: Take) -> Result<Admission, Response> {
     let opening = exchange.opening(transport);
     let found = exchange.node.lookup_or_open(&exchange.session, opening).map_err(|e| exchange.unavailable(e))?;

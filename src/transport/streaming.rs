@@ -9,10 +9,10 @@ use crate::protocol::sockjs::{EVENTSOURCE_PRELUDE, Envelope, htmlfile_prelude};
 use crate::session::{Form, Frame, Take};
 use async_stream::stream;
 use bytes::Bytes;
-use futures_util::Stream;
 use http::{HeaderValue, header};
 use poem::{Body, Response};
 use std::io;
+use tokio_stream::Stream;
 
 pub(super) async fn eventsource(exchange: Exchange) -> Response {
     let wrapping = Wrapping { envelope: Envelope::EventSource, form: Some(Form::EventSource) };
@@ -50,7 +50,11 @@ pub(super) async fn stream(
     let limit = exchange.node.settings.sockjs.response_limit;
     let body = match admit(&exchange, transport, Take::OneByOne) {
         Ok(Admission::Attached(receiver)) => Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit)),
-        Ok(Admission::Refused(disconnect)) => [prelude, wrapping.close(&disconnect)].concat().into(),
+        Ok(Admission::Refused(disconnect)) => {
+            // Chunks of their own too: clients read what comes frame by frame.
+            let frames = [prelude, wrapping.close(&disconnect)];
+            Body::from_bytes_stream(tokio_stream::iter(frames.map(io::Result::Ok)))
+        }
         Err(response) => return response,
     };
     exchange.finish(respond::content(content_type, body))

@@ -26,11 +26,9 @@
 // htmlfile needs no ActiveX: the client uses a plain iframe instead.
 
 import assert from 'node:assert/strict';
-import { accessSync, constants } from 'node:fs';
 import http from 'node:http';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launchChromium } from './chromium.mjs';
 import {
   allFailed,
   assertConversation,
@@ -93,19 +91,6 @@ async function startPages() {
   };
 }
 
-function findChromium() {
-  for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
-    const file = path.join(folder, 'chromium');
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // look further
-    }
-  }
-  throw new Error('chromium is not on the PATH');
-}
-
 // ------------------------------------------------------------------ setup
 
 let browser;
@@ -120,24 +105,12 @@ before(async () => {
   const allowed = ['--allow-origin', pages.byAddress, '--allow-origin', pages.byName];
   // The library in the iframe must be of exactly the page's version. The
   // newest is the one that the server has by itself.
-  servers['1.6.1'] = await startServer(...allowed);
-  servers['1.0.3'] = await startServer(...allowed, '--sockjs-url', `${pages.byAddress}/sockjs-1.0.3.js`);
-  servers.strict = await startServer();
-  browser = await chromium.launch({
-    executablePath: findChromium(),
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-proxy-server',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
-    ],
+  servers['1.6.1'] = await startServer({ flags: allowed });
+  servers['1.0.3'] = await startServer({
+    flags: [...allowed, '--sockjs-url', `${pages.byAddress}/sockjs-1.0.3.js`],
   });
+  servers.strict = await startServer();
+  browser = await launchChromium();
   context = await browser.newContext();
 });
 

@@ -91,10 +91,12 @@ const START_MS = 20_000;
 const STOP_MS = 5_000;
 
 /** Starts the server under test on a free loopback port. */
-export async function startServer(...flags) {
-  const program = process.env.BYWAY_TEST_SERVER;
-  assert.ok(program, 'BYWAY_TEST_SERVER must name the test server to run');
+export async function startServer({ program = process.env.BYWAY_TEST_SERVER, flags = [] } = {}) {
+  assert.ok(program, 'BYWAY_TEST_SERVER (or BYWAY, for the demo) must name the program to run');
+  // What is meant for the tests would be a setting that the server does not know.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BYWAY_')));
   const child = spawn(program, ['--listen', '127.0.0.1:0', ...flags], {
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
@@ -108,7 +110,7 @@ export async function startServer(...flags) {
     const timer = setTimeout(() => fail(`did not listen within ${START_MS} ms`), START_MS);
     child.stdout.on('data', (text) => {
       output = (output + text).slice(-8192);
-      const line = /^listening on (http:\/\/127\.0\.0\.1:\d+)\s*$/m.exec(output);
+      const line = /(http:\/\/127\.0\.0\.1:\d+)[\s/]/.exec(output);
       if (line) {
         clearTimeout(timer);
         resolve(line[1]);

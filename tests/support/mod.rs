@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "each suite uses its own part of this")]
 
+pub mod client;
+
 use byway::server::{Server, ServerSettings, Stopped};
 use byway::{Byway, Handler, Settings};
-use poem::Route;
+use poem::{Endpoint, IntoEndpoint, IntoResponse, Route};
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,12 +26,22 @@ impl TestServer {
 
     pub async fn start_with(server: ServerSettings, settings: Settings, handler: impl Handler) -> Self {
         let byway = Byway::new(settings, handler).expect("the test's settings are valid");
+        let routes = Route::new().nest("/e", byway.endpoint());
+        Self::serve(server, byway, routes)
+    }
+
+    /// Serves an application that holds `byway`'s endpoint somewhere.
+    pub fn serve<E>(server: ServerSettings, byway: Byway, app: E) -> Self
+    where
+        E: IntoEndpoint + Send + 'static,
+        E::Endpoint: 'static,
+        <E::Endpoint as Endpoint>::Output: IntoResponse,
+    {
         let listener = Server::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let routes = Route::new().nest("/e", byway.endpoint());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = Server::new(server).drain(byway.clone());
-        let serving = tokio::spawn(server.serve(listener, routes, async {
+        let serving = tokio::spawn(server.serve(listener, app, async {
             stopped.await.ok();
         }));
         Self { address, byway, stop: Some(stop), serving }

@@ -17,7 +17,7 @@ pub use callback::{CallbackError, MAX_CALLBACK, callback};
 pub use envelope::{EVENTSOURCE_PRELUDE, Envelope, htmlfile_prelude, xhr_streaming_prelude};
 pub use iframe::iframe_page;
 pub use info::Info;
-pub use path::SockJsPath;
+pub use path::{MAX_ID, SockJsPath};
 pub use payload::{PayloadError, parse_array, parse_frame};
 
 /// The body of the greeting, `GET` on the endpoint itself.

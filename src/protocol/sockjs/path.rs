@@ -23,8 +23,8 @@ pub enum SockJsPath<'a> {
 impl<'a> SockJsPath<'a> {
     /// Reads the raw, undecoded path (`""` or starting with `/`); `None` is a 404 for every method.
     ///
-    /// One trailing slash is accepted everywhere; server and session must not be empty, hold no dot, and be no longer
-    /// than 256 bytes.
+    /// One trailing slash is accepted everywhere; server and session must not be empty, hold no dot and have at most
+    /// [`MAX_ID`] bytes.
     pub fn parse(path: &'a str) -> Option<Self> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
@@ -50,9 +50,8 @@ impl<'a> SockJsPath<'a> {
     }
 }
 
-/// The longest server or session id in bytes. An id is held as long as its session and remembered beyond; sockjs-client's
-/// have 3 and 8 characters.
-const MAX_ID: usize = 256;
+/// The longest session id in bytes: ids are kept, also of sessions that are gone. sockjs-client's have 8, UUIDs 36.
+pub const MAX_ID: usize = 128;
 
 fn is_id(segment: &str) -> bool {
     (1..=MAX_ID).contains(&segment.len()) && !segment.contains('.')
@@ -93,12 +92,17 @@ mod tests {
 
     #[test]
     fn session_ids_are_opaque_but_neither_empty_nor_dotted() {
-        let session = |path| match SockJsPath::parse(path) {
-            Some(SockJsPath::Session { session, transport }) => Some((session, transport)),
-            _ => None,
-        };
+        fn session(path: &str) -> Option<(&str, &str)> {
+            match SockJsPath::parse(path) {
+                Some(SockJsPath::Session { session, transport }) => Some((session, transport)),
+                _ => None,
+            }
+        }
         assert_eq!(session("/000/a%2e;b/xhr"), Some(("a%2e;b", "xhr")));
         assert_eq!(session("/000/abc/xhr/"), Some(("abc", "xhr")));
+        let id = "x".repeat(MAX_ID);
+        assert_eq!(session(&format!("/000/{id}/xhr")), Some((&*id, "xhr")));
+        assert_eq!(session(&format!("/000/{id}x/xhr")), None);
         for path in
             ["/000//xhr", "//abc/xhr", "/0.0/abc/xhr", "/000/a.b/xhr", "/000/abc", "/000/abc/xhr/x", "/000/abc//"]
         {

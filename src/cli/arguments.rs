@@ -1,0 +1,132 @@
+//! The command line.
+
+use byway::config::{ConfigError, Flag, Loaded};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Serves real-time sessions over WebSocket, Server-Sent Events, HTTP streaming and HTTP long-polling.
+///
+/// Without a configuration, two endpoints are served on http://127.0.0.1:8080/: /chat, with a page to try it, and /echo.
+/// Any SockJS client and any plain WebSocket can connect to them.
+#[derive(Debug, Parser)]
+#[command(name = "byway", version, after_help = SEE_MORE, after_long_help = MORE)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Serve until SIGTERM or Ctrl-C (the default)
+    Serve,
+    /// Check the configuration and say what is wrong with it; exit code 1 if anything is
+    Check {
+        /// Print every setting that is in force, and where it came from
+        #[arg(short, long)]
+        verbose: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Flags {
+    /// Read this file [default: ./byway.toml, if it is there]
+    #[arg(short, long, value_name = "FILE", env = "BYWAY_CONFIG", hide_env = true, global = true)]
+    config: Option<PathBuf>,
+
+    /// Listen here; port 0 takes any free port [default: 127.0.0.1:8080]
+    #[arg(short, long, value_name = "ADDRESS:PORT", global = true, help_heading = "Server")]
+    listen: Option<String>,
+
+    /// Serve with this many threads; 0 is one for each core [default: 0]
+    #[arg(short, long, value_name = "NUMBER", global = true, help_heading = "Server")]
+    workers: Option<u32>,
+
+    /// Take at most this long to stop, such as 30s [default: 20s]
+    #[arg(long, value_name = "TIME", global = true, help_heading = "Server")]
+    drain_timeout: Option<String>,
+
+    /// Speak TLS with this certificate chain (PEM); needs --tls-key
+    #[arg(long, value_name = "FILE", global = true, help_heading = "TLS")]
+    tls_certificate: Option<PathBuf>,
+
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", global = true, help_heading = "TLS")]
+    tls_key: Option<PathBuf>,
+
+    /// Write logs for people (pretty) or for machines (json) [default: pretty]
+    #[arg(long, value_name = "FORMAT", global = true, help_heading = "Logs")]
+    log_format: Option<String>,
+
+    /// Log error, warn, info, debug or trace, or a filter such as info,byway::node=debug [default: info]
+    #[arg(long, value_name = "LEVEL", global = true, help_heading = "Logs")]
+    log_level: Option<String>,
+}
+
+const SEE_MORE: &str = "--help says more: examples, environment variables, exit codes.";
+
+const MORE: &str = "\
+Examples:
+  byway                                        Serve the demo on http://127.0.0.1:8080/
+  byway --config /etc/byway.toml               Serve what the file says
+  byway --listen 0.0.0.0:443 \\
+        --tls-certificate chain.pem --tls-key key.pem
+  byway check --config byway.toml --verbose    Show what is in force, and where it came from
+
+Configuration:
+  Flags override environment variables, which override the file, which overrides the defaults.
+  Every setting has an environment variable: BYWAY_, then the key, with __ between its levels:
+    BYWAY_CONFIG=/etc/byway.toml               The file, as --config
+    BYWAY_SERVER__LISTEN=0.0.0.0:8080          listen in [server]
+    BYWAY_LOG__FORMAT=json                     format in [log]
+    BYWAY_ENDPOINTS__CHAT__ORIGINS__ALLOWED='[\"https://example.com\"]'
+  docs/byway.toml has every setting with its default, docs/operations.md explains them.
+
+Signals:
+  SIGTERM and SIGINT (Ctrl-C) stop gracefully, within --drain-timeout; a second one stops at once.
+
+Exit codes:
+  0    stopped, and every connection had ended
+  1    the configuration is wrong, or the server could not start
+  2    the command line is wrong
+  3    stopped, but connections were left at the deadline
+  130  a second signal stopped it at once";
+
+impl Arguments {
+    pub fn command(&self) -> Command {
+        self.command.unwrap_or(Command::Serve)
+    }
+
+    /// The configuration that these arguments ask for.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        Loaded::load(self.flags.config.as_deref(), self.flags.settings())
+    }
+}
+
+impl Flags {
+    fn settings(&self) -> impl Iterator<Item = Flag> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let texts = [
+            ("--listen", "server.listen", self.listen.clone()),
+            ("--drain-timeout", "server.drain_timeout", self.drain_timeout.clone()),
+            ("--tls-certificate", "server.tls.certificate", path(&self.tls_certificate)),
+            ("--tls-key", "server.tls.key", path(&self.tls_key)),
+            ("--log-format", "log.format", self.log_format.clone()),
+            ("--log-level", "log.level", self.log_level.clone()),
+        ];
+        let texts = texts.into_iter().filter_map(|(name, key, text)| Some(Flag::new(name, key, text?)));
+        texts.chain(self.workers.map(|workers| Flag::new("--workers", "server.workers", workers)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Arguments as CommandFactory>::command().debug_assert();
+    }
+}

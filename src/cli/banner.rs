@@ -1,0 +1,74 @@
+//! What the terminal says at the start: what is served, and where.
+
+use byway::Transport;
+use byway::config::Parts;
+use byway::server::{Mounted, Site};
+use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Prints the table to stdout, coloured if that is a terminal.
+pub fn print(parts: &Parts, local: SocketAddr) {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = table(parts, local).render(colour);
+    let mut out = std::io::stdout().lock();
+    // A closed pipe must not stop the server.
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+}
+
+struct Table {
+    base: String,
+    note: Option<String>,
+    rows: Vec<(String, String)>,
+}
+
+fn table(parts: &Parts, local: SocketAddr) -> Table {
+    let scheme = if parts.tls.is_some() { "https" } else { "http" };
+    let note = local.ip().is_unspecified().then(|| format!("Listening on every address, port {}.", local.port()));
+    Table { base: format!("{scheme}://{}", reachable(local)), note, rows: rows(&parts.site) }
+}
+
+fn rows(site: &Site) -> Vec<(String, String)> {
+    let row = |path: &str, what: &str| (path.to_owned(), what.to_owned());
+    let mut rows = Vec::new();
+    if site.demo {
+        rows.push(row("/", "demo page"));
+    }
+    rows.extend(site.endpoints.iter().map(|endpoint| (endpoint.path.clone(), what(endpoint))));
+    if site.metrics {
+        rows.extend([row("/health", "health"), row("/metrics", "Prometheus metrics")]);
+    }
+    rows
+}
+
+fn what(endpoint: &Mounted) -> String {
+    let websocket = endpoint.byway.settings().sockjs.transports.contains(&Transport::RawWebsocket);
+    match websocket {
+        true => format!("{} over SockJS, WebSocket at {}/websocket", endpoint.application, endpoint.path),
+        false => format!("{} over SockJS", endpoint.application),
+    }
+}
+
+/// An address that a browser on this machine can open.
+fn reachable(local: SocketAddr) -> SocketAddr {
+    let ip = match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, local.port())
+}
+
+impl Table {
+    fn render(&self, colour: bool) -> String {
+        let paint =
+            |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+        let width = self.rows.iter().map(|(path, _)| path.len()).max().unwrap_or_default();
+        let mut text = format!("\n{} {}\n\n", paint("1", "Byway"), env!("CARGO_PKG_VERSION"));
+        for (path, what) in &self.rows {
+            let padding = " ".repeat(width - path.len());
+            text += &format!("  {}{padding}  {what}\n", paint("36", &format!("{}{path}", self.base)));
+        }
+        let note = self.note.as_ref().map(|note| format!("{note} ")).unwrap_or_default();
+        text + &format!("\n{note}{}\n\n", paint("2", "Ctrl-C stops."))
+    }
+}

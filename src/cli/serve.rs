@@ -1,0 +1,141 @@
+//! `byway serve`
+
+use super::signals::Signals;
+use super::{banner, log};
+use byway::config::Parts;
+use byway::server::{Health, Server, Stopped};
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+/// The exit code for a stop that left connections behind.
+const CONNECTIONS_LEFT: u8 = 3;
+
+/// The exit code of a shell for what SIGINT ended.
+const AT_ONCE: u8 = 130;
+
+/// How serving ended.
+enum Ending {
+    /// As it should, or at the deadline.
+    Stopped(Stopped),
+    /// By a second signal: whoever asks twice does not want to wait.
+    AtOnce,
+}
+
+/// File descriptors for other things than connections.
+const SPARE_FILES: u64 = 64;
+
+/// Serves until a signal comes, and stops.
+pub fn serve(parts: Parts) -> Result<ExitCode, String> {
+    log::start(&parts.log)?;
+    let runtime = runtime(parts.workers).map_err(|error| format!("cannot start threads: {error}"))?;
+    let ending = runtime.block_on(run(parts))?;
+    // Nothing is waited for any longer.
+    runtime.shutdown_background();
+    Ok(exit_code(&ending))
+}
+
+fn runtime(workers: usize) -> io::Result<Runtime> {
+    match workers {
+        1 => Builder::new_current_thread().enable_all().build(),
+        workers => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
+    }
+}
+
+async fn run(parts: Parts) -> Result<Ending, String> {
+    let signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let (listener, local) = bind(parts.listen)?;
+    raise_file_limit(parts.server.max_connections as u64);
+    let health = Health::default();
+    let server = server(&parts);
+    let routes = parts.site.routes(&health, &server.connections());
+    banner::print(&parts, local);
+    announce(&parts, local);
+    let (stop, stopping) = oneshot::channel();
+    let serving = server.serve(listener, routes, async { stopping.await.unwrap_or_default() });
+    tokio::select! {
+        stopped = serving => stopped.map(Ending::Stopped).map_err(|error| format!("cannot serve: {error}")),
+        () = second_signal(signals, health, stop) => Ok(Ending::AtOnce),
+    }
+}
+
+/// Begins to stop at the first signal; ready at the second.
+async fn second_signal(mut signals: Signals, health: Health, stop: oneshot::Sender<()>) {
+    let signal = signals.next().await;
+    health.draining();
+    tracing::info!(signal, "stopping");
+    stop.send(()).ok();
+    signals.next().await;
+}
+
+fn server(parts: &Parts) -> Server {
+    let mut server = Server::new(parts.server.clone()).trusted_proxies(parts.trusted_proxies.clone());
+    if let Some(tls) = &parts.tls {
+        server = server.tls(tls.clone());
+    }
+    parts.site.endpoints.iter().fold(server, |server, endpoint| server.drain(endpoint.byway.clone()))
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+    let bound = Server::bind(address).and_then(|listener| listener.local_addr().map(|local| (listener, local)));
+    bound.map_err(|error| format!("cannot listen on {address}: {}", why(&error, address)))
+}
+
+fn why(error: &io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program uses this port; stop it, or choose another with --listen".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "not permitted; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), this is {}",
+                address.port()
+            )
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn announce(parts: &Parts, local: SocketAddr) {
+    let endpoints = parts.site.endpoints.len();
+    tracing::info!(address = %local, tls = parts.tls.is_some(), workers = parts.workers, endpoints, "serving");
+    if !local.ip().is_loopback() {
+        tracing::warn!(address = %local, "no authentication is configured: whoever reaches this address can open sessions");
+    }
+}
+
+/// Lets the process have as many files as it may, and says when those are too few.
+fn raise_file_limit(max_connections: u64) {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < max_connections.saturating_add(SPARE_FILES) => {
+            tracing::warn!(
+                limit,
+                max_connections,
+                "fewer files may be open than connections: raise the limit (ulimit -n)"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
+    }
+}
+
+fn exit_code(ending: &Ending) -> ExitCode {
+    match *ending {
+        Ending::Stopped(Stopped { sessions_told, connections_left: 0 }) => {
+            tracing::info!(sessions_told, "stopped");
+            ExitCode::SUCCESS
+        }
+        Ending::Stopped(Stopped { sessions_told, connections_left }) => {
+            tracing::warn!(sessions_told, connections_left, "stopped at the deadline, with connections left");
+            CONNECTIONS_LEFT.into()
+        }
+        Ending::AtOnce => {
+            tracing::warn!("stopped at once, by a second signal");
+            AT_ONCE.into()
+        }
+    }
+}

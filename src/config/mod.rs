@@ -1,0 +1,193 @@
+//! The binary's configuration: defaults, then a file, then the environment, then flags; each overrides those before.
+//!
+//! docs/operations.md lists every setting, and docs/byway.toml is the file with every default.
+
+mod error;
+mod load;
+mod validate;
+
+pub use error::{ConfigError, Problem};
+pub use load::{Flag, Loaded, Origin};
+pub use validate::Parts;
+
+use crate::node::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
+use crate::policy::OriginSettings;
+use crate::server::{Application, ServerSettings};
+use crate::session::SessionSettings;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that the binary can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether the demo page is served at `/` and `/static`, provided that a chat is at `/chat`. Default true.
+    pub demo: bool,
+    /// Whether `/metrics` and `/health` are served. Default true.
+    pub metrics: bool,
+    /// The network.
+    pub server: ServerSection,
+    /// Logs.
+    pub log: LogSection,
+    /// What is served, by name. A file that has any endpoint replaces the default ones: `chat` and `echo`.
+    pub endpoints: BTreeMap<String, EndpointSection>,
+}
+
+/// The listener, its threads, and its limits, which are [`ServerSettings`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "ServerSettings has the docs")]
+pub struct ServerSection {
+    /// The address and port to listen on; port 0 takes any free one. Default 127.0.0.1:8080.
+    pub listen: SocketAddr,
+    /// How many threads serve. Default 0: one for each core.
+    pub workers: usize,
+    /// TLS.
+    pub tls: TlsSection,
+    pub max_connections: usize,
+    pub max_connections_per_ip: usize,
+    #[serde(with = "crate::model::duration")]
+    pub header_timeout: Duration,
+    pub max_head_bytes: usize,
+    pub max_headers: usize,
+    pub max_target_bytes: usize,
+    #[serde(with = "crate::model::duration")]
+    pub write_timeout: Duration,
+    #[serde(with = "crate::model::duration")]
+    pub drain_timeout: Duration,
+}
+
+/// TLS: both files, or neither for plain HTTP.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsSection {
+    /// A PEM file: the server's certificate, then those that lead to its root. Default: none.
+    pub certificate: Option<PathBuf>,
+    /// A PEM file: the certificate's private key. Default: none.
+    pub key: Option<PathBuf>,
+}
+
+/// Logs, which go to stderr.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSection {
+    /// For people, or for machines. Default: for people.
+    pub format: LogFormat,
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,byway::node=debug`.
+    /// Default `info`.
+    pub level: String,
+}
+
+/// What a line of the log looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text, coloured on a terminal.
+    Pretty,
+    /// One JSON object on each line.
+    Json,
+}
+
+/// One endpoint: where it is, what runs on it, and its [`Settings`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "Settings has the docs")]
+pub struct EndpointSection {
+    /// Its absolute path, such as `/chat`.
+    pub path: String,
+    /// The built-in application that runs on it.
+    pub app: Application,
+    #[serde(default)]
+    pub session: SessionSettings,
+    #[serde(default)]
+    pub websocket: WebSocketSettings,
+    #[serde(default)]
+    pub sockjs: SockJsSettings,
+    #[serde(default)]
+    pub limits: LimitSettings,
+    #[serde(default)]
+    pub origins: OriginSettings,
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let built_in = |app: Application| (app.name().to_owned(), EndpointSection::new(&format!("/{app}"), app));
+        Self {
+            demo: true,
+            metrics: true,
+            server: ServerSection::default(),
+            log: LogSection::default(),
+            endpoints: [Application::Chat, Application::Echo].map(built_in).into(),
+        }
+    }
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        let settings = ServerSettings::default();
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            workers: 0,
+            tls: TlsSection::default(),
+            max_connections: settings.max_connections,
+            max_connections_per_ip: settings.max_connections_per_ip,
+            header_timeout: settings.header_timeout,
+            max_head_bytes: settings.max_head_bytes,
+            max_headers: settings.max_headers,
+            max_target_bytes: settings.max_target_bytes,
+            write_timeout: settings.write_timeout,
+            drain_timeout: settings.drain_timeout,
+        }
+    }
+}
+
+impl ServerSection {
+    /// The limits.
+    pub fn settings(&self) -> ServerSettings {
+        ServerSettings {
+            max_connections: self.max_connections,
+            max_connections_per_ip: self.max_connections_per_ip,
+            header_timeout: self.header_timeout,
+            max_head_bytes: self.max_head_bytes,
+            max_headers: self.max_headers,
+            max_target_bytes: self.max_target_bytes,
+            write_timeout: self.write_timeout,
+            drain_timeout: self.drain_timeout,
+        }
+    }
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self { format: LogFormat::Pretty, level: "info".to_owned() }
+    }
+}
+
+impl EndpointSection {
+    /// An endpoint with default settings.
+    pub fn new(path: &str, app: Application) -> Self {
+        let Settings { session, websocket, sockjs, limits, origins, trusted_proxies } = Settings::default();
+        Self { path: path.to_owned(), app, session, websocket, sockjs, limits, origins, trusted_proxies }
+    }
+
+    /// The settings alone.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            session: self.session.clone(),
+            websocket: self.websocket.clone(),
+            sockjs: self.sockjs.clone(),
+            limits: self.limits.clone(),
+            origins: self.origins.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+use super::*;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A file that goes with the test.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(content: &str) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("byway-config-{}-{}.toml", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+/// What a file with this content becomes. The environment of the tests must not have settings.
+fn of_file(content: &str, flags: &[Flag]) -> Result<(Config, Parts), String> {
+    let file = TempFile::new(content);
+    let text = |error: ConfigError| error.to_string().replace(&file.0.display().to_string(), "FILE");
+    let loaded = Loaded::load(Some(&file.0), flags.iter().cloned()).map_err(text)?;
+    let parts = loaded.validate().map_err(text)?;
+    Ok((loaded.config, parts))
+}
+
+fn origins(content: &str) -> Vec<Origin> {
+    Loaded::load(Some(&TempFile::new(content).0), []).unwrap().origins()
+}
+
+#[track_caller]
+fn refused(content: &str, expected: &str) {
+    let error = of_file(content, &[]).expect_err(content);
+    assert!(error.contains(expected), "{content}\n  said     {error}\n  expected {expected}");
+}
+
+/// Every setting and its default, as TOML.
+fn defaults() -> Vec<(String, String)> {
+    origins("").into_iter().map(|origin| (origin.key, origin.value)).collect()
+}
+
+fn doc(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap()
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults_and_they_are_valid() {
+    let (config, parts) = of_file("", &[]).unwrap();
+    assert_eq!(config, Config::default());
+    assert!(parts.site.demo && parts.site.metrics && parts.workers > 0);
+    assert_eq!(config.server.settings(), ServerSettings::default());
+    assert_eq!(config.endpoints["chat"].settings(), Settings::default());
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_path_its_value_what_was_expected_and_the_file() {
+    refused(
+        "[server]\nlissten = \"x\"",
+        "server.lissten = \"x\": no such setting; expected one of `listen`, `workers`, `tls`",
+    );
+    refused("[server]\nlissten = 1", "(from FILE)");
+    refused("colour = 1", "colour = 1: no such setting; expected one of `demo`");
+    refused("[server.tls]\ncert = 1", "server.tls.cert = 1: no such setting; expected one of `certificate`, `key`");
+    for section in ["session", "websocket", "sockjs", "limits", "origins"] {
+        let key = format!("endpoints.a.{section}.nonsense");
+        let file = format!("[endpoints.a]\npath = \"/a\"\napp = \"echo\"\n{section}.nonsense = 1");
+        refused(&file, &format!("{key} = 1: no such setting; expected"));
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_what_was_expected() {
+    refused("[server]\nworkers = -1", "server.workers = -1: expected a whole number, 0 or more (from FILE)");
+    refused("[server]\nlisten = \"here\"", "expected an address and a port, such as \"127.0.0.1:8080\"");
+    refused("[server]\ndrain_timeout = \"5\"", "expected a number with a unit, such as \"25s\"");
+    refused("[server]\ndrain_timeout = 5", "server.drain_timeout = 5: expected a number with a unit, such as \"25s\"");
+    refused("[server]\nlisten = 8080", "server.listen = 8080: expected an address and a port");
+    refused("[log]\nlevel = 3", "log.level = 3: expected text");
+    refused("[log]\nformat = \"xml\"", "log.format = \"xml\": expected one of `pretty`, `json`");
+    refused("[log]\nlevel = \"a=b=c\"", "log.level = \"a=b=c\": ");
+    refused("demo = 1", "demo = 1: expected true or false");
+    refused("[server]\nmax_connections = 0", "server.max_connections = 0: expected at least 1 (from FILE)");
+    refused("[server]\nheader_timeout = \"0s\"", "server.header_timeout = \"0s\": expected more than 0s");
+    refused("[server]\nworkers = 100000", "expected at most 1024");
+    refused("a = [", "(from FILE)");
+}
+
+#[test]
+fn an_endpoint_needs_a_path_and_an_application() {
+    refused("[endpoints.a]\npath = \"/a\"", "endpoints.a.app: is missing");
+    refused("[endpoints.a]\napp = \"chat\"", "endpoints.a.path: is missing");
+    refused("[endpoints.a]\npath = \"/a\"\napp = \"cat\"", "endpoints.a.app = \"cat\": expected one of `chat`, `echo`");
+    refused("[endpoints.\"a b\"]\npath = \"/a\"\napp = \"echo\"", "expected a name of letters, digits, - and _");
+}
+
+#[test]
+fn paths_are_absolute_plain_and_apart() {
+    for path in ["", "/", "a", "a/", "/a/", "//a", "/a b", "/:a", "/*", "/a?b", "/../a", "/%61"] {
+        let file = format!("[endpoints.a]\npath = \"{path}\"\napp = \"echo\"");
+        refused(&file, "expected an absolute path of letters, digits");
+    }
+    let two = |a: &str, b: &str| {
+        format!("[endpoints.a]\npath = \"{a}\"\napp = \"echo\"\n[endpoints.b]\npath = \"{b}\"\napp = \"echo\"")
+    };
+    refused(&two("/a", "/a"), "endpoints.b.path = \"/a\": overlaps with endpoints.a.path = \"/a\" (from FILE)");
+    refused(&two("/a/b", "/a"), "overlaps with endpoints.a.path = \"/a/b\"");
+    refused(&two("/a", "/health"), "overlaps with /health");
+    refused(&two("/a", "/static/x"), "overlaps with /static");
+    assert!(of_file(&two("/a", "/ab"), &[]).is_ok());
+}
+
+#[test]
+fn an_endpoint_s_own_complaint_is_told_with_the_endpoint_s_name() {
+    let file = "[endpoints.a]\npath = \"/a\"\napp = \"echo\"\nsession.queue_messages = 0";
+    refused(file, "endpoints.a.session.queue_messages = 0: ");
+    let file = "[endpoints.a]\npath = \"/a\"\napp = \"echo\"\norigins.allowed = [\"*\"]";
+    refused(file, "endpoints.a.origins.allowed = [\"*\"]: \"*\" together with credentials");
+}
+
+#[test]
+fn all_problems_that_can_be_found_together_are_told_together() {
+    let file = "[server]\nmax_headers = 0\n[endpoints.a]\npath = \"a\"\napp = \"echo\"\nsession.heartbeat = \"0s\"";
+    assert_eq!(of_file(file, &[]).unwrap_err().lines().count(), 3);
+}
+
+#[test]
+fn endpoints_in_the_file_replace_the_default_ones() {
+    let (config, parts) = of_file("[endpoints.a]\npath = \"/a\"\napp = \"echo\"", &[]).unwrap();
+    assert_eq!(config.endpoints.keys().collect::<Vec<_>>(), ["a"]);
+    assert!(!parts.site.demo, "the demo page needs a chat at /chat");
+}
+
+#[test]
+fn a_flag_beats_the_file_and_is_blamed_when_it_is_wrong() {
+    let listen = |value: &str| [Flag::new("--listen", "server.listen", value)];
+    let file = "[server]\nlisten = \"127.0.0.1:1\"";
+    assert_eq!(of_file(file, &listen("127.0.0.1:2")).unwrap().1.listen.port(), 2);
+    assert!(of_file(file, &listen("two")).unwrap_err().ends_with("(from --listen)"));
+}
+
+#[test]
+fn tls_needs_both_files_and_says_which_one_is_wrong() {
+    refused("server.tls.certificate = \"/c\"", "server.tls.key: is missing");
+    refused("server.tls.key = \"/k\"", "server.tls.certificate: is missing");
+    let nowhere = "server.tls.certificate = \"/no/c\"\nserver.tls.key = \"/no/k\"";
+    refused(nowhere, "server.tls.certificate = \"/no/c\": cannot be read: No such file");
+    let file = TempFile::new("secret junk");
+    let junk = format!("server.tls.certificate = {0:?}\nserver.tls.key = {0:?}", file.0.display().to_string());
+    let error = of_file(&junk, &[]).unwrap_err();
+    assert!(error.contains("expected a certificate in PEM") && !error.contains("secret"), "{error}");
+}
+
+#[test]
+fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
+    let sample = doc("byway.toml");
+    assert_eq!(of_file(&sample, &[]).unwrap().0, Config::default());
+    let uncommented = sample.replace("#: ", "");
+    // What has no default stands there as an example.
+    let examples = ["certificate", "key", "client_url", "base_url"];
+    for origin in origins(&uncommented) {
+        let is_echo = origin.key.starts_with("endpoints.echo.");
+        assert!(is_echo || origin.origin != "default", "{} is missing from docs/byway.toml", origin.key);
+        let is_example = examples.iter().any(|name| origin.key.ends_with(name));
+        let default = defaults().into_iter().find(|(key, _)| *key == origin.key);
+        assert!(is_example || default.is_some_and(|(_, value)| value == origin.value), "{origin:?} is not the default");
+    }
+}
+
+#[test]
+fn the_manual_has_every_setting_with_its_default() {
+    let manual = doc("operations.md");
+    for (key, value) in defaults().iter().filter(|(key, _)| !key.starts_with("endpoints.echo.")) {
+        let key = key.strip_prefix("endpoints.chat.").unwrap_or(key);
+        let row = match key {
+            "path" | "app" => format!("| `{key}` | required |"),
+            key if value.len() > 40 => format!("| `{key}` | all |"),
+            key => format!("| `{key}` | `{}` |", value.trim_matches('"').replace("(none)", "none")),
+        };
+        assert!(manual.contains(&row), "docs/operations.md has no row {row}");
+    }
+}

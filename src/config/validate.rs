@@ -1,0 +1,171 @@
+//! From settings to parts that cannot be wrong.
+
+use super::{Config, EndpointSection, LogSection, Problem, ServerSection, TlsSection};
+use crate::policy::TrustedProxies;
+use crate::server::{Application, Mounted, ServerSettings, Site, tls_config};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio_rustls::rustls;
+use tracing_subscriber::EnvFilter;
+
+/// A checked configuration: what to start.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How many threads serve; at least one.
+    pub workers: usize,
+    /// The server's limits.
+    pub server: ServerSettings,
+    /// TLS, if it is spoken.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The proxies of all endpoints together.
+    pub trusted_proxies: TrustedProxies,
+    /// What is logged, and how.
+    pub log: LogSection,
+    /// What is served.
+    pub site: Site,
+}
+
+impl Config {
+    /// Refuses what cannot be right, and builds what is.
+    pub(super) fn validate(&self) -> Result<Parts, Vec<Problem>> {
+        let mut problems = self.server.problems();
+        problems.extend(self.log.problem());
+        problems.extend(self.path_problems());
+        let tls = keep(&mut problems, self.server.tls.load()).flatten();
+        let mounted = self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name));
+        let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Parts {
+            listen: self.server.listen,
+            workers: self.server.threads(),
+            server: self.server.settings(),
+            tls,
+            trusted_proxies: self.trusted_proxies(),
+            log: self.log.clone(),
+            site: Site { demo: self.demo && self.has_chat(), metrics: self.metrics, endpoints },
+        })
+    }
+
+    /// The demo page speaks to `/chat`.
+    fn has_chat(&self) -> bool {
+        self.endpoints.values().any(|endpoint| endpoint.path == "/chat" && endpoint.app == Application::Chat)
+    }
+
+    /// Peers that speak for many clients are exempt from the limit on one address's connections.
+    fn trusted_proxies(&self) -> TrustedProxies {
+        TrustedProxies::new(self.endpoints.values().flat_map(|endpoint| endpoint.trusted_proxies.clone()).collect())
+    }
+
+    fn path_problems(&self) -> Vec<Problem> {
+        let paths: Vec<_> = self.endpoints.iter().map(|(name, endpoint)| (name, endpoint.path.as_str())).collect();
+        let mut problems = Vec::new();
+        for (at, (name, path)) in paths.iter().enumerate() {
+            let key = format!("endpoints.{name}.path");
+            let clash = |other: &str| overlap(path, other);
+            if !is_plain_path(path) {
+                problems.push(Problem::new(
+                    key,
+                    "expected an absolute path of letters, digits and -._~, such as \"/chat\"",
+                ));
+            } else if let Some((other, taken)) = paths[..at].iter().find(|(_, other)| clash(other)) {
+                problems.push(Problem::new(key, format!("overlaps with endpoints.{other}.path = \"{taken}\"")));
+            } else if let Some(taken) = Site::RESERVED.iter().find(|taken| clash(taken)) {
+                problems.push(Problem::new(key, format!("overlaps with {taken}, which the server has for itself")));
+            }
+        }
+        problems
+    }
+}
+
+/// A step's result, or nothing and one more problem.
+fn keep<T>(problems: &mut Vec<Problem>, result: Result<T, Problem>) -> Option<T> {
+    result.map_err(|problem| problems.push(problem)).ok()
+}
+
+/// Whether one path is the other, or lies below it.
+fn overlap(a: &str, b: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/')))
+    };
+    within(a, b) || within(b, a)
+}
+
+/// `/a/b`: no slash at the end, and nothing that a router, a browser or a proxy would read as something else.
+fn is_plain_path(path: &str) -> bool {
+    let is_plain = |segment: &str| {
+        let chars = segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+        chars && !matches!(segment, "" | "." | "..")
+    };
+    path.strip_prefix('/').is_some_and(|segments| segments.split('/').all(is_plain))
+}
+
+impl ServerSection {
+    fn threads(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let numbers = [
+            ("max_connections", self.max_connections),
+            ("max_connections_per_ip", self.max_connections_per_ip),
+            ("max_head_bytes", self.max_head_bytes),
+            ("max_headers", self.max_headers),
+            ("max_target_bytes", self.max_target_bytes),
+        ];
+        let numbers = numbers.into_iter().filter(|(_, value)| *value == 0).map(|(key, _)| (key, "expected at least 1"));
+        let times = [("header_timeout", self.header_timeout), ("write_timeout", self.write_timeout)];
+        let times =
+            times.into_iter().filter(|(_, value)| value.is_zero()).map(|(key, _)| (key, "expected more than 0s"));
+        let workers = (self.workers > MAX_WORKERS).then_some(("workers", "expected at most 1024"));
+        let all = numbers.chain(times).chain(workers);
+        all.map(|(key, problem)| Problem::new(format!("server.{key}"), problem)).collect()
+    }
+}
+
+/// More threads than any machine is helped by; a mistyped number should not start them.
+const MAX_WORKERS: usize = 1024;
+
+impl TlsSection {
+    fn load(&self) -> Result<Option<Arc<rustls::ServerConfig>>, Problem> {
+        match (&self.certificate, &self.key) {
+            (None, None) => Ok(None),
+            (Some(_), None) => {
+                Err(Problem::new("server.tls.key", "is missing; expected it beside server.tls.certificate"))
+            }
+            (None, Some(_)) => {
+                Err(Problem::new("server.tls.certificate", "is missing; expected it beside server.tls.key"))
+            }
+            (Some(certificate), Some(key)) => {
+                let blamed =
+                    |path: &std::path::Path| if path == key { "server.tls.key" } else { "server.tls.certificate" };
+                tls_config(certificate, key).map(Some).map_err(|error| Problem::new(blamed(&error.path), error.problem))
+            }
+        }
+    }
+}
+
+impl LogSection {
+    fn problem(&self) -> Option<Problem> {
+        let error = EnvFilter::try_new(&self.level).err()?;
+        let expected = "expected error, warn, info, debug, trace, or a filter such as \"info,byway::node=debug\"";
+        Some(Problem::new("log.level", format!("{error}; {expected}")))
+    }
+}
+
+impl EndpointSection {
+    fn mount(&self, name: &str) -> Result<Mounted, Problem> {
+        let key = |key: &str| format!("endpoints.{name}.{key}");
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+            return Err(Problem::new(format!("endpoints.{name:?}"), "expected a name of letters, digits, - and _"));
+        }
+        let byway = self.app.byway(self.settings()).map_err(|error| Problem::new(key(error.key), error.problem))?;
+        Ok(Mounted { name: name.to_owned(), path: self.path.clone(), application: self.app, byway })
+    }
+}

@@ -1,0 +1,41 @@
+//! The applications that the binary has built in.
+
+use super::chat::Chat;
+use super::echo::Echo;
+use crate::node::{Byway, Settings, SettingsError};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What the binary can run on an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Application {
+    /// One room for everybody; the demo page speaks to it.
+    Chat,
+    /// Sends every message back.
+    Echo,
+}
+
+impl Application {
+    /// An endpoint that runs this application.
+    pub fn byway(self, settings: Settings) -> Result<Byway, SettingsError> {
+        match self {
+            Self::Chat => Byway::new(settings, Chat::default()),
+            Self::Echo => Byway::new(settings, Echo),
+        }
+    }
+
+    /// The name that settings use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Echo => "echo",
+        }
+    }
+}
+
+impl fmt::Display for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,149 @@
+//! The demo page, compiled in.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{StatusCode, header};
+use poem::{Endpoint, Request, Response, Result};
+use sha1::{Digest, Sha1};
+
+/// One file that browsers get.
+#[derive(Debug, Clone)]
+pub(super) struct Asset {
+    pub(super) path: &'static str,
+    content_type: &'static str,
+    cache_control: &'static str,
+    body: Bytes,
+    tag: String,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The name does not change with the content: browsers ask each time, and mostly get 304.
+const REVALIDATED: &str = "no-cache";
+/// The name has the version in it.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// Nothing but this server's own files runs on the page. `ws:` and `wss:` are there for browsers in which `'self'` does
+/// not cover WebSockets, and `frame-src` for SockJS's iframes.
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
+     frame-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+
+/// A row for a file below static/ that is served under the same path.
+macro_rules! file {
+    ($name:literal, $content_type:expr, $cache_control:expr) => {
+        Asset::new(
+            concat!("/static/", $name),
+            $content_type,
+            $cache_control,
+            Bytes::from_static(include_bytes!(concat!("../../static/", $name))),
+        )
+    };
+}
+
+/// Every file of the demo page; a test compares the table with the folder.
+pub(super) fn assets() -> Vec<Asset> {
+    vec![
+        Asset::new("/", HTML, REVALIDATED, index_page()),
+        file!("demo.css", CSS, REVALIDATED),
+        file!("demo.js", SCRIPT, REVALIDATED),
+        file!("demo/chat.js", SCRIPT, REVALIDATED),
+        file!("demo/ending.js", SCRIPT, REVALIDATED),
+        file!("demo/endings.js", SCRIPT, REVALIDATED),
+        file!("demo/format.js", SCRIPT, REVALIDATED),
+        file!("demo/frames.js", SCRIPT, REVALIDATED),
+        file!("demo/link.js", SCRIPT, REVALIDATED),
+        file!("demo/map.js", SCRIPT, REVALIDATED),
+        file!("demo/page.js", SCRIPT, REVALIDATED),
+        file!("demo/transports.js", SCRIPT, REVALIDATED),
+        file!("demo/vitals.js", SCRIPT, REVALIDATED),
+        file!("favicon.svg", SVG, REVALIDATED),
+        file!("sockjs-1.6.1.min.js", SCRIPT, IMMUTABLE),
+        file!("sockjs-client.LICENSE", TEXT, REVALIDATED),
+    ]
+}
+
+/// The page, which shows the version in its footer.
+fn index_page() -> Bytes {
+    let empty = "<meta name=\"byway-version\" content=\"\">";
+    let filled = concat!("<meta name=\"byway-version\" content=\"", env!("CARGO_PKG_VERSION"), "\">");
+    include_str!("../../static/index.html").replacen(empty, filled, 1).into()
+}
+
+impl Asset {
+    fn new(path: &'static str, content_type: &'static str, cache_control: &'static str, body: Bytes) -> Self {
+        let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(Sha1::digest(&body)));
+        Self { path, content_type, cache_control, body, tag }
+    }
+
+    /// RFC 9110, section 13.1.2: tags are compared weakly, since proxies that compress weaken them.
+    fn is_known(&self, if_none_match: &str) -> bool {
+        let tag = |given: &str| given.trim().trim_start_matches("W/") == self.tag;
+        if_none_match.trim() == "*" || if_none_match.split(',').any(tag)
+    }
+}
+
+impl Endpoint for Asset {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let response = Response::builder()
+            .header(header::ETAG, &self.tag)
+            .header(header::CACHE_CONTROL, self.cache_control)
+            .header(header::CONTENT_SECURITY_POLICY, POLICY)
+            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .header(header::REFERRER_POLICY, "same-origin");
+        let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| self.is_known(tags));
+        Ok(match known {
+            true => response.status(StatusCode::NOT_MODIFIED).finish(),
+            false => response.content_type(self.content_type).body(self.body.clone()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn files_below(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        let mut names: Vec<_> = files.iter().map(|path| path.to_str().unwrap().to_owned()).collect();
+        names.extend(folders.iter().flat_map(|folder| files_below(folder)));
+        names
+    }
+
+    #[test]
+    fn every_file_of_the_page_is_in_the_table() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
+        let mut files = files_below(Path::new(root));
+        files.retain(|file| !file.ends_with("README.md"));
+        let mut on_disk: Vec<_> = files.iter().map(|file| file.replace(root, "/static")).collect();
+        on_disk.sort();
+        let mut served: Vec<_> = assets().iter().map(|asset| asset.path.to_owned()).collect();
+        served.iter_mut().filter(|path| *path == "/").for_each(|path| *path = "/static/index.html".to_owned());
+        served.sort();
+        assert_eq!(served, on_disk);
+    }
+
+    #[test]
+    fn the_page_says_its_version() {
+        let page = String::from_utf8(index_page().to_vec()).unwrap();
+        assert!(page.contains(&format!("<meta name=\"byway-version\" content=\"{}\">", env!("CARGO_PKG_VERSION"))));
+    }
+
+    #[test]
+    fn a_tag_is_known_in_a_list_weakened_and_as_a_star() {
+        let asset = Asset::new("/", TEXT, REVALIDATED, Bytes::from_static(b"x"));
+        let tag = asset.tag.clone();
+        for known in [tag.clone(), format!("\"other\", {tag}"), format!("W/{tag}"), "*".to_owned()] {
+            assert!(asset.is_known(&known), "{known}");
+        }
+        assert!(!asset.is_known("\"other\""));
+    }
+}

@@ -1,0 +1,84 @@
+//! What the binary serves, put together.
+
+use super::assets::assets;
+use super::metrics::Metrics;
+use super::{Application, Connections, Health};
+use crate::node::Byway;
+use http::{StatusCode, header};
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::{EndpointExt, IntoEndpoint, Response, Route, get};
+use std::sync::Arc;
+
+/// An endpoint, and where it is.
+#[derive(Debug, Clone)]
+pub struct Mounted {
+    /// What metrics call it.
+    pub name: String,
+    /// Its path, absolute and without a slash at the end.
+    pub path: String,
+    /// What runs on it.
+    pub application: Application,
+    /// The endpoint itself.
+    pub byway: Byway,
+}
+
+/// Everything that the binary serves.
+#[derive(Debug, Default)]
+pub struct Site {
+    /// The endpoints, whose paths must not overlap.
+    pub endpoints: Vec<Mounted>,
+    /// Whether the demo page is served at `/` and `/static`.
+    pub demo: bool,
+    /// Whether `/metrics` and `/health` are served.
+    pub metrics: bool,
+}
+
+impl Site {
+    /// The paths that no endpoint can have, because something else is there.
+    pub const RESERVED: [&str; 3] = ["/health", "/metrics", "/static"];
+
+    /// All routes. `health` is what `/health` asks, `connections` what `/metrics` reports.
+    pub fn routes(
+        &self,
+        health: &Health,
+        connections: &Arc<Connections>,
+    ) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
+        let mut routes = Route::new();
+        for endpoint in &self.endpoints {
+            routes = routes.nest(&endpoint.path, endpoint.byway.endpoint());
+        }
+        if self.demo {
+            routes = assets().into_iter().fold(routes, |routes, asset| routes.at(asset.path, get(asset)));
+        }
+        if self.metrics {
+            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections));
+            routes = routes.at("/health", get(health.clone())).at("/metrics", get(metrics));
+        }
+        let help = self.not_found();
+        let not_found = move |_: NotFoundError| std::future::ready(text(StatusCode::NOT_FOUND, &help));
+        routes.catch_error(not_found).catch_error(method_not_allowed)
+    }
+
+    /// What a wrong path is answered with.
+    fn not_found(&self) -> String {
+        let mut paths: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.path.as_str()).collect();
+        if self.demo {
+            paths.insert(0, "/");
+        }
+        if self.metrics {
+            paths.extend(["/health", "/metrics"]);
+        }
+        format!("404: nothing is served here. What is: {}\n", paths.join(", "))
+    }
+}
+
+async fn method_not_allowed(_: MethodNotAllowedError) -> Response {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "405: only GET is answered here.\n");
+    response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn text(status: StatusCode, text: &str) -> Response {
+    let response = Response::builder().status(status).content_type("text/plain; charset=utf-8");
+    response.header(header::X_CONTENT_TYPE_OPTIONS, "nosniff").body(text.to_owned())
+}

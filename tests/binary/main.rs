@@ -1,0 +1,8 @@
+//! The binary as its users meet it: a process with arguments, variables, a file, signals and an exit code.
+
+mod client;
+mod configuration;
+mod process;
+mod serving;
+mod stopping;
+mod tls;

@@ -1,0 +1,149 @@
+use crate::client::{ask, connect, get, get_with, post, websocket};
+use crate::process::Byway;
+use serde_json::{Value, json};
+use std::net::TcpStream;
+use tungstenite::{Message, WebSocket};
+
+#[test]
+fn the_table_says_what_is_served_and_it_is() {
+    let byway = Byway::start(&[]);
+    for (path, what) in [("/", "demo page"), ("/chat", "chat over"), ("/health", "health"), ("/metrics", "Prometheus")]
+    {
+        let url = format!("http://{}{path} ", byway.address);
+        let line = byway.table.lines().find(|line| line.contains(&url)).unwrap_or_else(|| panic!("{}", byway.table));
+        assert!(line.contains(what), "{line}");
+        assert_eq!(get(&byway.address, path).status(), "200", "{path}");
+    }
+    assert!(byway.table.is_ascii() && !byway.table.contains('\x1b'), "no colours into a pipe");
+}
+
+#[test]
+fn the_page_and_its_files_come_with_their_types_a_strict_policy_and_a_tag() {
+    let byway = Byway::start(&[]);
+    let page = get(&byway.address, "/");
+    page.assert_header("content-type: text/html; charset=utf-8");
+    page.assert_header("cache-control: no-cache");
+    page.assert_header("x-content-type-options: nosniff");
+    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'self'; script-src 'self';"));
+    assert!(page.body.contains(&format!("name=\"byway-version\" content=\"{}\"", env!("CARGO_PKG_VERSION"))));
+    get(&byway.address, "/static/demo/link.js").assert_header("content-type: text/javascript; charset=utf-8");
+    get(&byway.address, "/static/favicon.svg").assert_header("content-type: image/svg+xml");
+    let tag = format!("If-None-Match: {}\r\n", page.header("etag").unwrap());
+    let again = get_with(&byway.address, "/", &tag);
+    assert_eq!((again.status(), again.body.as_str()), ("304", ""));
+}
+
+#[test]
+fn a_path_that_is_not_served_says_what_is() {
+    let byway = Byway::start(&[]);
+    let answer = get(&byway.address, "/nowhere");
+    assert_eq!(answer.status(), "404");
+    assert_eq!(answer.body, "404: nothing is served here. What is: /, /chat, /echo, /health, /metrics\n");
+}
+
+#[test]
+fn health_is_json_and_takes_get_only() {
+    let byway = Byway::start(&[]);
+    let answer = get(&byway.address, "/health");
+    answer.assert_header("content-type: application/json");
+    assert_eq!(answer.body, "{\"status\":\"ok\"}\n");
+    let posted = ask(&mut connect(&byway.address), &post("/health", ""));
+    assert_eq!(posted.status(), "405");
+    posted.assert_header("allow: GET, HEAD");
+}
+
+fn next(socket: &mut WebSocket<TcpStream>) -> Value {
+    let message = socket.read().expect("a message");
+    serde_json::from_str(message.to_text().expect("text")).expect("JSON")
+}
+
+fn say(socket: &mut WebSocket<TcpStream>, message: &Value) {
+    socket.send(Message::text(message.to_string())).expect("it is taken");
+}
+
+#[test]
+fn two_people_chat() {
+    let byway = Byway::start(&["--workers", "1"]);
+    let mut ada = websocket(connect(&byway.address), "/chat/websocket");
+    say(&mut ada, &json!({"type": "hello", "name": " Ada "}));
+    let welcome = json!({"type": "welcome", "id": "s1", "name": "Ada", "transport": "raw_websocket", "online": 1});
+    assert_eq!(next(&mut ada), welcome);
+
+    let mut bob = websocket(connect(&byway.address), "/chat/websocket");
+    say(&mut bob, &json!({"type": "say", "text": "too early"}));
+    assert!(next(&mut bob)["reason"].as_str().unwrap().starts_with("say who you are first"));
+    say(&mut bob, &json!({"type": "hello", "name": "Bob"}));
+    assert_eq!(next(&mut bob)["online"], 2);
+    assert_eq!(next(&mut ada), json!({"type": "joined", "name": "Bob", "online": 2}));
+
+    say(&mut ada, &json!({"type": "say", "text": "hi"}));
+    for socket in [&mut ada, &mut bob] {
+        let mut said = next(socket);
+        assert!(said["at"].take().as_u64().unwrap() > 1_600_000_000_000);
+        assert_eq!(said, json!({"type": "said", "from": "Ada", "id": "s1", "text": "hi", "at": null}));
+    }
+    say(&mut bob, &json!({"type": "hello", "name": "Bert"}));
+    for socket in [&mut ada, &mut bob] {
+        assert_eq!(next(socket), json!({"type": "renamed", "from": "Bob", "to": "Bert"}));
+    }
+    bob.close(None).expect("a close frame is sent");
+    assert_eq!(next(&mut ada), json!({"type": "left", "name": "Bert", "online": 1}));
+}
+
+#[test]
+fn metrics_count_sessions_messages_endings_refusals_and_connections() {
+    let byway = Byway::start(&[]);
+    let mut socket = websocket(connect(&byway.address), "/echo/websocket");
+    socket.send(Message::text("hello")).unwrap();
+    assert_eq!(socket.read().unwrap(), Message::text("hello"));
+    let foreign = get_with(&byway.address, "/echo/info", "Origin: https://foreign.example\r\n");
+    assert_eq!(foreign.status(), "403");
+    let metrics = get_with(&byway.address, "/metrics", "Accept: application/openmetrics-text\r\n");
+    metrics.assert_header("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8");
+    for line in [
+        "byway_sessions_opened_total{endpoint=\"echo\",transport=\"raw_websocket\"} 1",
+        "byway_sessions{endpoint=\"echo\",transport=\"raw_websocket\"} 1",
+        "byway_sessions_ended_total{endpoint=\"echo\",ending=\"client\"} 0",
+        "byway_refused_total{endpoint=\"echo\",reason=\"origin\"} 1",
+        "byway_messages_total{endpoint=\"echo\",direction=\"in\"} 1",
+        "byway_bytes_total{endpoint=\"echo\",direction=\"out\"} 5",
+        "byway_messages_dropped_total{endpoint=\"echo\"} 0",
+        "byway_connections_refused_total 0",
+    ] {
+        assert!(metrics.body.lines().any(|metric| metric == line), "{line} is not in\n{}", metrics.body);
+    }
+    for label in byway::Disconnect::LABELS {
+        assert!(
+            metrics.body.contains(&format!("byway_sessions_ended_total{{endpoint=\"chat\",ending=\"{label}\"}} 0"))
+        );
+    }
+    get(&byway.address, "/metrics").assert_header("content-type: text/plain; version=0.0.4; charset=utf-8");
+    socket.close(None).unwrap();
+    assert_eq!(byway.logged("session ended")["ending"], "client");
+}
+
+#[test]
+fn the_log_says_how_a_session_ended() {
+    let byway = Byway::start(&[]);
+    let mut socket = websocket(connect(&byway.address), "/echo/websocket");
+    socket.send(Message::text("four")).unwrap();
+    socket.read().unwrap();
+    let code = tungstenite::protocol::frame::coding::CloseCode::from(3456);
+    socket.close(Some(tungstenite::protocol::CloseFrame { code, reason: "bye".into() })).unwrap();
+    let line = byway.logged("session ended");
+    let expected = json!({
+        "level": "INFO", "session": "s1", "transport": "raw_websocket", "remote": "127.0.0.1", "ending": "client",
+        "code": 3456, "reason": "bye", "bytes_in": 4, "bytes_out": 4, "messages_in": 1, "messages_out": 1, "dropped": 0,
+    });
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&line[field], value, "{field} in {line}");
+    }
+    assert!(line["seconds"].as_f64().is_some(), "{line}");
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_warned_of() {
+    let byway = Byway::start(&["--listen", "0.0.0.0:0"]);
+    assert!(byway.table.contains("Listening on every address"), "{}", byway.table);
+    assert_eq!(byway.logged("no authentication is configured")["level"], "WARN");
+}

@@ -1,0 +1,76 @@
+use crate::client::{ask, connect, websocket};
+use crate::process::{Byway, Folder, run};
+use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use std::net::TcpStream;
+use std::sync::Arc;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion, version,
+};
+use tungstenite::Message;
+
+fn certificate() -> CertifiedKey<KeyPair> {
+    generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate")
+}
+
+fn folder(certified: &CertifiedKey<KeyPair>) -> Folder {
+    let key = certified.signing_key.serialize_pem();
+    Folder::new().with("chain.pem", &certified.cert.pem()).with("key.pem", &key)
+}
+
+const FLAGS: [&str; 4] = ["--tls-certificate", "chain.pem", "--tls-key", "key.pem"];
+
+/// A client that trusts this certificate and nothing else.
+fn client(
+    certified: &CertifiedKey<KeyPair>,
+    version: &'static SupportedProtocolVersion,
+    address: &str,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certified.cert.der().clone()).expect("it is a root");
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[version])
+        .expect("the version is known")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let name = "localhost".try_into().expect("a name");
+    StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), connect(address))
+}
+
+#[test]
+fn https_and_wss_are_served_over_tls_1_2_and_1_3() {
+    let certified = certificate();
+    let byway = Byway::start_in(folder(&certified), &FLAGS);
+    assert!(byway.table.contains(&format!("https://{}/", byway.address)), "{}", byway.table);
+    for version in [&version::TLS12, &version::TLS13] {
+        let mut stream = client(&certified, version, &byway.address);
+        let health = ask(&mut stream, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(health.body, "{\"status\":\"ok\"}\n");
+        assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+
+        let mut socket = websocket(client(&certified, version, &byway.address), "/echo/websocket");
+        socket.send(Message::text("secret")).unwrap();
+        assert_eq!(socket.read().unwrap(), Message::text("secret"));
+    }
+}
+
+#[test]
+fn a_key_of_another_certificate_is_refused_by_its_file_s_name_and_without_its_content() {
+    let (certified, other) = (certificate(), certificate().signing_key.serialize_pem());
+    let folder = folder(&certified).with("other.pem", &other);
+    let flags = ["check", "--tls-certificate", "chain.pem", "--tls-key", "other.pem"];
+    let expected =
+        "byway: server.tls.key = \"other.pem\": is not the key of the certificate in chain.pem (from --tls-key)\n";
+    assert_eq!(run(&folder, &flags, &[]), (1, String::new(), expected.to_owned()));
+}
+
+#[test]
+fn a_file_that_holds_something_else_is_refused_with_what_was_expected() {
+    let certified = certificate();
+    let folder = folder(&certified).with("empty.pem", "");
+    let (_, _, err) = run(&folder, &["check", "--tls-certificate", "empty.pem", "--tls-key", "key.pem"], &[]);
+    assert!(err.contains("\"empty.pem\": holds no such thing; expected a certificate in PEM"), "{err}");
+    let (_, _, err) = run(&folder, &["check", "--tls-certificate", "chain.pem", "--tls-key", "chain.pem"], &[]);
+    assert!(err.contains("\"chain.pem\": holds no such thing; expected a private key in PEM"), "{err}");
+}

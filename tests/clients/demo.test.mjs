@@ -1,0 +1,137 @@
+// The demo page that the binary serves, as a visitor uses it, in headless
+// Chromium: every way forced, two tabs that chat, a server that goes away.
+//
+//   BYWAY=path/to/byway node --test demo.test.mjs
+//
+// Set BYWAY_SCREENSHOTS to a folder to get pictures to look at.
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { launchChromium } from './chromium.mjs';
+import { startServer } from './support.mjs';
+
+const ways = [
+  'auto',
+  'websocket',
+  'xhr-streaming',
+  'xhr-polling',
+  'eventsource',
+  'iframe-eventsource',
+  'htmlfile',
+  'iframe-htmlfile',
+  'iframe-xhr-polling',
+  'jsonp-polling',
+];
+const shots = process.env.BYWAY_SCREENSHOTS;
+const LIMIT_MS = 30_000;
+
+let browser;
+let server;
+
+before(async () => {
+  server = await startServer({ program: process.env.BYWAY });
+  browser = await launchChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** A visitor with a page open; what the console complains of is collected. */
+async function visit(query = '', options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(LIMIT_MS);
+  const complaints = [];
+  context.on('console', (message) => {
+    // Chromium says of SockJS's own frames that they set document.domain, which changes nothing.
+    const harmless = message.text().includes('document.domain');
+    if (['error', 'warning'].includes(message.type()) && !harmless) complaints.push(message.text());
+  });
+  context.on('weberror', (error) => complaints.push(String(error.error())));
+  const page = await context.newPage();
+  await page.goto(`${server.base}/${query}`);
+  return { context, page, complaints };
+}
+
+const opened = (page) => page.waitForSelector('#state[data-state=open]');
+
+async function say(page, text) {
+  await page.fill('#chat-input', text);
+  await page.press('#chat-input', 'Enter');
+}
+
+async function picture(page, name) {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
+}
+
+describe('the demo page', { timeout: 180_000 }, () => {
+  for (const way of ways) {
+    test(`over ${way} a message comes back exactly as it was sent`, async () => {
+      const { context, page, complaints } = await visit(`?transport=${way}`);
+      await opened(page);
+      const text = `via ${way} % é 🙂 </script><b>`;
+      await say(page, text);
+      const mine = page.locator('.message.mine .text');
+      await mine.first().waitFor();
+      assert.equal(await mine.last().innerText(), text);
+      await page.waitForFunction(() => document.querySelector('#rtt').textContent.includes('ms'));
+      if (way !== 'auto') assert.ok((await page.innerText('#transport')).includes(way));
+      assert.deepEqual(complaints, []);
+      await picture(page, way);
+      await context.close();
+    });
+  }
+
+  test('two tabs over different ways chat with each other', async () => {
+    const { context, page } = await visit('?transport=websocket');
+    await opened(page);
+    const other = await context.newPage();
+    await other.goto(`${server.base}/?transport=xhr-polling`);
+    await opened(other);
+    await page.waitForSelector('text=joined.');
+    await say(page, 'hello other tab');
+    await other.waitForSelector('.message:not(.mine):has-text("hello other tab")');
+    await page.fill('#name', 'Ada <i>');
+    await page.press('#name', 'Enter');
+    await other.waitForSelector('text=is now Ada <i>.');
+    await picture(other, 'two-tabs');
+    await other.close();
+    await page.waitForSelector('text=left.');
+    await context.close();
+  });
+
+  test('the page fits a narrow and a dark screen', async () => {
+    const { context, page } = await visit('', { colorScheme: 'dark', viewport: { width: 360, height: 740 } });
+    await opened(page);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0);
+    await picture(page, 'narrow-dark');
+    await context.close();
+  });
+
+  test('a server that stops says so on every kind of way, and the page tells the visitor', async () => {
+    const stopping = await startServer({ program: process.env.BYWAY });
+    const endings = ['websocket', 'xhr-streaming', 'xhr-polling', 'eventsource'].map(async (way) => {
+      const context = await browser.newContext();
+      context.setDefaultTimeout(LIMIT_MS);
+      const page = await context.newPage();
+      await page.goto(`${stopping.base}/?transport=${way}`);
+      await opened(page);
+      return { context, page, way };
+    });
+    const visitors = await Promise.all(endings);
+    await stopping.stop();
+    for (const { context, page, way } of visitors) {
+      await page.waitForSelector('#ending:not([hidden])');
+      const ending = await page.innerText('#ending');
+      assert.ok(ending.includes('1001'), `${way}: ${ending}`);
+      await picture(page, `stopped-${way}`);
+      await context.close();
+    }
+  });
+});

@@ -1,0 +1,104 @@
+//! The endpoint inside somebody else's application: a plain `poem::Server`, nested twice, two endpoints side by side.
+
+use byway::{Byway, Handler, Message, Principal, SessionHandle, Settings};
+use poem::listener::{Acceptor, Listener, TcpListener};
+use poem::{Endpoint, EndpointExt, Request, Route, Server};
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Answers with what the application can know of the session.
+struct WhoAmI;
+
+impl Handler for WhoAmI {
+    async fn message(&self, session: &SessionHandle, message: Message) {
+        let name = session.principal().map_or("nobody", Principal::name);
+        let text = message.as_str().unwrap_or_default();
+        session.send(format!("{name} {} {} {text}", session.transport(), session.remote_addr())).ok();
+    }
+}
+
+/// An application's own authentication.
+async fn authenticate<E: Endpoint>(next: E, mut request: Request) -> poem::Result<E::Output> {
+    if let Some(name) = request.header("X-User").map(str::to_owned) {
+        request.set_data(Principal::new(name));
+    }
+    next.call(request).await
+}
+
+async fn start() -> SocketAddr {
+    let byway = |_| Byway::new(Settings::default(), WhoAmI).unwrap();
+    let (inner, other) = (byway(0), byway(1));
+    let api = Route::new().nest("/live", inner.endpoint().around(authenticate));
+    let app = Route::new().nest("/api", api).nest("/other", other.endpoint());
+    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
+    let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+    tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
+    address
+}
+
+async fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+async fn post(address: SocketAddr, path: &str, user: &str, body: &str) -> String {
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nX-User: {user}\r\nConnection: close\r\n");
+    exchange(address, &format!("{head}Content-Length: {length}\r\n\r\n{body}")).await
+}
+
+#[tokio::test]
+async fn a_poll_works_inside_a_plain_poem_server_and_belongs_to_the_application_s_principal() {
+    let address = start().await;
+    assert!(post(address, "/api/live/0/s/xhr", "ada", "").await.ends_with("o\n"));
+    assert!(post(address, "/api/live/0/s/xhr_send", "ada", "[\"hi\"]").await.starts_with("HTTP/1.1 204"));
+    let answer = post(address, "/api/live/0/s/xhr", "ada", "").await;
+    assert!(answer.ends_with("a[\"ada xhr 127.0.0.1 hi\"]\n"), "{answer}");
+    assert!(post(address, "/api/live/0/s/xhr_send", "eve", "[\"hi\"]").await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn endpoints_side_by_side_share_no_sessions() {
+    let address = start().await;
+    assert!(post(address, "/api/live/0/s/xhr", "ada", "").await.ends_with("o\n"));
+    assert!(post(address, "/other/0/s/xhr_send", "ada", "[\"hi\"]").await.starts_with("HTTP/1.1 404"));
+    assert!(post(address, "/other/0/s/xhr", "ada", "").await.ends_with("o\n"));
+}
+
+#[tokio::test]
+async fn a_websocket_works_inside_a_plain_poem_server() {
+    let mut stream = TcpStream::connect(start().await).await.unwrap();
+    let handshake = "GET /api/live/websocket HTTP/1.1\r\nHost: x\r\nX-User: ada\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(handshake.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+
+    stream.write_all(b"\x81\x82\0\0\0\0hi").await.unwrap();
+    let expected = b"ada raw_websocket 127.0.0.1 hi";
+    let mut echo = vec![0; expected.len() + 2];
+    stream.read_exact(&mut echo).await.unwrap();
+    assert_eq!(echo[..2], [0x81, expected.len() as u8]);
+    assert_eq!(&echo[2..], expected);
+
+    stream.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
+    let mut close = Vec::new();
+    stream.read_to_end(&mut close).await.unwrap();
+    assert_eq!(close, b"\x88\x02\x03\xe8", "the close frame is answered, and the connection ends");
+}
+
+#[tokio::test]
+async fn the_iframe_page_names_the_library_below_the_path_that_the_client_used() {
+    let address = start().await;
+    let get = |path| format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let page = exchange(address, &get("/api/live/iframe.html")).await;
+    assert!(page.contains("<script src=\"/api/live/sockjs-1.6.1.min.js\"></script>"), "{page}");
+    assert!(exchange(address, &get("/api/live/sockjs-1.6.1.min.js")).await.starts_with("HTTP/1.1 200 OK"));
+}
