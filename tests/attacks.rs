@@ -6,6 +6,7 @@ mod support;
 
 mod attacks {
     mod alone;
+    mod docs;
     mod http;
     mod socket;
     mod target;

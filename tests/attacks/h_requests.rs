@@ -336,7 +336,7 @@ async fn h12_odd_methods_are_405_with_what_is_allowed() {
         }
     }
     // CONNECT names a host and no path; a tunnel must not come of it.
-    let connect = target.answer("CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let connect = target.answer("CONNECT x:80 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(matches!(connect.status, 400 | 404 | 405), "{connect:?}");
     assert_eq!(target.opened(), 0);
     target.survives().await;

@@ -1,0 +1,32 @@
+//! docs/security.md names every test of this suite, and no other.
+
+use std::collections::BTreeSet;
+
+const SOURCES: &[&str] = &[
+    include_str!("h_connections.rs"),
+    include_str!("h_requests.rs"),
+    include_str!("h_slow_readers.rs"),
+    include_str!("h_smuggling.rs"),
+    include_str!("p_pages.rs"),
+    include_str!("p_sessions.rs"),
+    include_str!("w_frames.rs"),
+    include_str!("w_peers.rs"),
+];
+
+/// `h1_...`, `w10_...`, `p4_...`: a row, and a sentence.
+fn is_test(word: &str) -> bool {
+    let row = word.split('_').next().unwrap_or_default();
+    let (letter, number) = row.split_at_checked(1).unwrap_or_default();
+    ["h", "w", "p"].contains(&letter) && number.parse::<u8>().is_ok() && word.contains('_')
+}
+
+fn between<'a>(text: &'a str, before: &str, after: char) -> BTreeSet<&'a str> {
+    let words = text.split(before).skip(1).filter_map(|rest| rest.split(after).next());
+    words.filter(|word| is_test(word)).collect()
+}
+
+#[test]
+fn the_documentation_names_every_test_and_no_other() {
+    let tests: BTreeSet<_> = SOURCES.iter().flat_map(|source| between(source, "fn ", '(')).collect();
+    assert_eq!(between(include_str!("../../docs/security.md"), "`", '`'), tests);
+}
