@@ -183,7 +183,9 @@ impl Handler for Broadcast {
     }
 
     async fn message(&self, session: &SessionHandle, message: Message) {
-        session.group("all").publish(message);
+        if let Err(error) = session.group("all").publish(message) {
+            session.send(error.to_string()).ok();
+        }
     }
 
     async fn ended(&self, session: &SessionHandle, _: &Disconnect) {

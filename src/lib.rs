@@ -28,8 +28,8 @@ mod transport;
 
 pub use model::{CloseCodeError, Disconnect, Message, Principal, SessionId, Transport};
 pub use node::{
-    Byway, Drained, Group, Handler, LimitSettings, SessionHandle, Settings, SettingsError, SockJsSettings, Stats,
-    WebSocketSettings,
+    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SettingsError,
+    SockJsSettings, Stats, WebSocketSettings,
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};

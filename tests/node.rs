@@ -202,10 +202,37 @@ async fn a_burst_of_publications_ends_no_subscriber_that_reads() {
     while group.is_empty() {
         tokio::task::yield_now().await;
     }
-    (0..10_000).for_each(|n| group.publish(n.to_string()));
+    (0..10_000).for_each(|n| group.publish(n.to_string()).unwrap());
     for n in 0..10_000 {
         assert_eq!(socket.text().await, n.to_string());
     }
+}
+
+/// The test's runtime has one thread, so nothing is carried out until the test waits.
+#[tokio::test]
+async fn publications_beyond_the_limit_are_refused_until_those_before_are_carried_out() {
+    let app = App::default();
+    let mut settings = Settings::default();
+    settings.limits.publish_messages = 10;
+    settings.limits.publish_bytes = 100;
+    let server = TestServer::start(settings, app.clone()).await;
+    let mut socket = Socket::raw(&server).await;
+    socket.send("join").await;
+    app.until("join").await;
+    let group = server.byway.group("all");
+    while group.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let taken = (0..20).take_while(|n| group.publish(n.to_string()).is_ok()).count();
+    assert_eq!(taken, 10);
+    for n in 0..10 {
+        assert_eq!(socket.text().await, n.to_string());
+    }
+    assert!(group.publish("x".repeat(99)).is_ok());
+    assert_eq!(group.publish("xx"), Err(byway::PublishError::Overloaded));
+    assert_eq!(socket.text().await, "x".repeat(99));
+    assert!(group.publish("xx").is_ok());
+    assert_eq!(socket.text().await, "xx");
 }
 
 #[tokio::test]

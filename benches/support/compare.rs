@@ -15,7 +15,7 @@ pub trait Workload {
 }
 
 /// How long one of the two is loaded before it is the other's turn.
-const TURN: Duration = Duration::from_millis(100);
+const TURN: Duration = Duration::from_millis(25);
 
 /// Loads floor and server in turns, and compares each turn with the one before it.
 pub fn compare(floor: &mut dyn Workload, byway: &mut dyn Workload, time: Duration) -> io::Result<Measured> {

@@ -61,7 +61,7 @@ impl Handler for Publish {
     async fn message(&self, _: &SessionHandle, message: Message) {
         let times = message.as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
         for _ in 0..times {
-            self.0.publish("x".repeat(PAYLOAD));
+            self.0.publish("x".repeat(PAYLOAD)).expect("the hub keeps up");
         }
     }
 }

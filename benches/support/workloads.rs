@@ -12,7 +12,7 @@ use std::time::Duration;
 const ECHOED: [u8; 64] = [b'x'; 64];
 /// What comes back: the same with a shorter header.
 const ECHO_FRAME: usize = 66;
-const ECHOES_PER_STEP: usize = 4096;
+const ECHOES_PER_STEP: usize = 2048;
 
 /// Messages of 64 bytes to and fro, a window of them at a time on each connection.
 pub struct Echo {

@@ -67,6 +67,7 @@ impl Byway {
     /// An endpoint with these settings, running this application.
     pub fn new(settings: Settings, handler: impl Handler) -> Result<Self, SettingsError> {
         settings.validate()?;
+        let publish_limits = (settings.limits.publish_messages, settings.limits.publish_bytes);
         let parts = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Node {
             origins: OriginPolicy::new(&settings.origins)?,
@@ -74,7 +75,7 @@ impl Byway {
             session_settings: Arc::new(settings.session.clone()),
             settings,
             handler: Arc::new(handler),
-            hub: Hub::new(parts),
+            hub: Hub::new(parts, publish_limits),
             registry: Registry::default(),
             draining: AtomicBool::new(false),
             counters: Counters::default(),

@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use tokio::runtime::Handle;
 
@@ -32,6 +32,8 @@ pub(super) struct Hub {
     next: AtomicU64,
     /// Where the parts' tasks run; there are no members before it is known.
     runtime: OnceLock<Handle>,
+    /// How many messages and bytes may wait for one part.
+    limits: (usize, usize),
 }
 
 /// A named group of sessions of one endpoint. A group is there as long as it has members or somebody holds it.
@@ -47,9 +49,9 @@ struct GroupState {
 }
 
 impl Hub {
-    pub(super) fn new(parts: usize) -> Arc<Self> {
+    pub(super) fn new(parts: usize, limits: (usize, usize)) -> Arc<Self> {
         let parts = (0..parts.max(1)).map(|_| Arc::default()).collect();
-        Arc::new(Self { parts, groups: Mutex::default(), next: AtomicU64::default(), runtime: OnceLock::new() })
+        Arc::new(Self { parts, groups: Mutex::default(), next: AtomicU64::default(), runtime: OnceLock::new(), limits })
     }
 
     /// The parts run where the sessions do.
@@ -107,15 +109,22 @@ impl Group {
     /// Sends a message to every member, encoded once for each form that their transports need. Never waits.
     ///
     /// All members get the group's messages in the same order. A member whose queue is full is dealt with as its
-    /// settings say, and holds nobody else up.
-    pub fn publish(&self, message: impl Into<Message>) {
-        let Some(hub) = self.0.hub.upgrade() else { return };
-        let Some(runtime) = hub.runtime.get() else { return };
+    /// settings say, and holds nobody else up. Where messages are published faster than they can be queued for the
+    /// members, so that `limits.publish_messages` or `limits.publish_bytes` wait, this one is refused and reaches nobody.
+    pub fn publish(&self, message: impl Into<Message>) -> Result<(), PublishError> {
+        let Some(hub) = self.0.hub.upgrade() else { return Ok(()) };
+        let Some(runtime) = hub.runtime.get() else { return Ok(()) };
         let message = Outgoing::new(message.into());
         let members = self.0.members.lock();
-        for (part, _) in hub.parts.iter().zip(&*members).filter(|(_, members)| **members > 0) {
+        let parts = || hub.parts.iter().zip(&*members).filter(|(_, members)| **members > 0).map(|(part, _)| part);
+        if !parts().all(|part| part.backlog.has_room_for(message.len(), hub.limits)) {
+            return Err(PublishError::Overloaded);
+        }
+        for part in parts() {
+            part.backlog.add(message.len());
             part.push(Command::Publish(self.0.id, Arc::clone(&message)), runtime);
         }
+        Ok(())
     }
 
     pub(super) fn add(&self, cell: &Arc<Cell>) {
@@ -150,6 +159,53 @@ impl fmt::Debug for Group {
     }
 }
 
+/// Why a message was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishError {
+    /// Too many messages wait to be queued for their members.
+    Overloaded,
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many messages wait to be delivered")
+    }
+}
+
+impl std::error::Error for PublishError {}
+
+/// How much was published to a part and is not carried out yet.
+#[derive(Default)]
+struct Backlog {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Backlog {
+    fn has_room_for(&self, len: usize, (max_messages, max_bytes): (usize, usize)) -> bool {
+        let (messages, bytes) = (self.messages.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+        messages == 0 || (messages < max_messages && bytes + len <= max_bytes)
+    }
+
+    fn add(&self, len: usize) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(len, Ordering::Relaxed);
+    }
+
+    fn remove(&self, (messages, bytes): (usize, usize)) {
+        self.messages.fetch_sub(messages, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The publications among these commands, in messages and in bytes.
+fn publications(commands: &VecDeque<Command>) -> (usize, usize) {
+    commands.iter().fold((0, 0), |(messages, bytes), command| match command {
+        Command::Publish(_, message) => (messages + 1, bytes + message.len()),
+        Command::Join(..) | Command::Leave(..) => (messages, bytes),
+    })
+}
+
 enum Command {
     Join(Group, Arc<Cell>),
     Leave(u64, SessionId),
@@ -166,6 +222,7 @@ impl Command {
 #[derive(Default)]
 struct Part {
     queue: Mutex<Queue>,
+    backlog: Backlog,
 }
 
 struct Queue {
@@ -196,7 +253,9 @@ impl Part {
             while !commands.is_empty() {
                 let rest = commands.split_off(commands.len().min(COMMANDS_PER_TURN));
                 let full = commands.len() == COMMANDS_PER_TURN;
+                let carried_out = publications(&commands);
                 members.carry_out(commands).await;
+                self.backlog.remove(carried_out);
                 if full {
                     // Sessions whose sockets are full, and HTTP receivers, are written by tasks of their own.
                     tokio::task::yield_now().await;

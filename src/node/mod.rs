@@ -20,7 +20,7 @@ pub use byway::Byway;
 pub use drain::Drained;
 pub use handle::SessionHandle;
 pub use handler::Handler;
-pub use hub::Group;
+pub use hub::{Group, PublishError};
 pub use settings::{LimitSettings, Settings, SettingsError, SockJsSettings, WebSocketSettings};
 pub use stats::Stats;
 

@@ -100,6 +100,11 @@ pub struct LimitSettings {
     /// How many messages of one session may wait for its handler before its client has to wait. Default 1,024. So it has to
     /// when they have more than `max_body_bytes` together.
     pub inbox_messages: usize,
+    /// How many messages may be published to groups faster than they can be queued for the members, before `publish`
+    /// refuses more; for each core. Default 65,536.
+    pub publish_messages: usize,
+    /// How many bytes they may have. Default 64 MiB.
+    pub publish_bytes: usize,
     /// How many sessions may be open at a time. Default 100,000: about 300 MB when all are idle WebSockets.
     pub max_sessions: usize,
 }
@@ -111,6 +116,8 @@ impl Default for LimitSettings {
             max_body_bytes: 512 * 1024,
             body_timeout: Duration::from_secs(15),
             inbox_messages: 1024,
+            publish_messages: 65_536,
+            publish_bytes: 64 << 20,
             max_sessions: 100_000,
         }
     }
@@ -151,12 +158,16 @@ impl Settings {
             ("limits.max_message_bytes", self.limits.max_message_bytes),
             ("limits.max_body_bytes", self.limits.max_body_bytes),
             ("limits.inbox_messages", self.limits.inbox_messages),
+            ("limits.publish_messages", self.limits.publish_messages),
+            ("limits.publish_bytes", self.limits.publish_bytes),
         ];
         for (key, value) in positive {
             ensure(value > 0, key, "0 would let nothing through; expected at least 1")?;
         }
-        ensure(!self.session.heartbeat.is_zero(), "session.heartbeat", "expected more than 0s")?;
-        ensure(!self.limits.body_timeout.is_zero(), "limits.body_timeout", "expected more than 0s")?;
+        for (key, duration) in self.durations() {
+            let right = !duration.is_zero() && duration <= MAX_DURATION;
+            ensure(right, key, "expected more than 0s and at most 30 days")?;
+        }
         ensure(
             self.limits.inbox_messages >= self.sockjs.max_messages_per_request,
             "limits.inbox_messages",
@@ -167,7 +178,24 @@ impl Settings {
         crate::policy::OriginPolicy::new(&self.origins)?;
         Ok(())
     }
+
+    fn durations(&self) -> [(&'static str, Duration); 8] {
+        let session = &self.session;
+        [
+            ("session.heartbeat", session.heartbeat),
+            ("session.heartbeat_answer", session.heartbeat_answer),
+            ("session.disconnect_delay", session.disconnect_delay),
+            ("session.close_timeout", session.close_timeout),
+            ("session.send_timeout", session.send_timeout),
+            ("session.message_timeout", session.message_timeout),
+            ("sockjs.remember_lost", self.sockjs.remember_lost),
+            ("limits.body_timeout", self.limits.body_timeout),
+        ]
+    }
 }
+
+/// Longer than anything that is waited for, and short enough to be added to any clock.
+const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 fn ensure(holds: bool, key: &'static str, problem: &str) -> Result<(), SettingsError> {
     match holds {

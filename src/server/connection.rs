@@ -7,16 +7,16 @@ use super::stall::StallGuard;
 use crate::node::{Io, Upgraded};
 use crate::transport::RawUpgrade;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use poem::endpoint::BoxEndpoint;
+use poem::endpoint::DynEndpoint;
 use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Addr, Endpoint, Request, Response};
+use poem::{Addr, Endpoint, IntoResponse, Request, Response};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -35,7 +35,7 @@ type Body = BoxBody<Bytes, io::Error>;
 
 /// What all connections of a server share.
 pub(super) struct Shared {
-    pub(super) app: BoxEndpoint<'static, Response>,
+    pub(super) app: Box<dyn DynEndpoint<Output = Response>>,
     pub(super) settings: ServerSettings,
     pub(super) local: SocketAddr,
 }
@@ -105,16 +105,46 @@ struct Caller {
     permit: Arc<Permit>,
 }
 
+/// Any poem endpoint, whose future holds the request once. As async functions they would hold it once for each layer.
+pub(super) struct App<E>(pub(super) E);
+
+impl<E: Endpoint<Output: IntoResponse>> DynEndpoint for App<E> {
+    type Output = Response;
+
+    fn call(&self, request: Request) -> BoxFuture<'_, poem::Result<Response>> {
+        self.0.call(request).map_ok(IntoResponse::into_response).boxed()
+    }
+}
+
 impl Caller {
-    async fn call<S: Transportable>(
+    /// Not an async function, for the same reason.
+    fn call<S: Transportable>(
+        &self,
+        request: http::Request<Incoming>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> {
+        let upgrading = request.headers().contains_key(header::UPGRADE);
+        let answer = self.answer::<S>(request);
+        async move {
+            let mut response = match answer {
+                Ok(response) => response.await.unwrap_or_else(|error| error.into_response()),
+                Err(refusal) => return Ok(refusal),
+            };
+            if upgrading && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // What follows an upgrade is not looked at by `Framing`, so it must not be read as a request either.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.into())
+        }
+    }
+
+    fn answer<S: Transportable>(
         &self,
         mut request: http::Request<Incoming>,
-    ) -> Result<http::Response<Body>, Infallible> {
+    ) -> Result<BoxFuture<'_, poem::Result<Response>>, http::Response<Body>> {
         if request.uri().path_and_query().is_some_and(|t| t.as_str().len() > self.shared.settings.max_target_bytes) {
-            return Ok(refusal(StatusCode::URI_TOO_LONG));
+            return Err(refusal(StatusCode::URI_TOO_LONG));
         }
-        let upgrading = request.headers().contains_key(header::UPGRADE);
-        let upgrade = upgrading.then(|| self.upgrade::<S>(&mut request));
+        let upgrade = request.headers().contains_key(header::UPGRADE).then(|| self.upgrade::<S>(&mut request));
         let local = LocalAddr(Addr::SocketAddr(self.shared.local));
         let remote = RemoteAddr(Addr::SocketAddr(self.peer));
         let scheme = S::SCHEME.parse().unwrap_or(http::uri::Scheme::HTTP);
@@ -122,12 +152,7 @@ impl Caller {
         if let Some(upgrade) = upgrade {
             request.set_data(RawUpgrade::new(upgrade));
         }
-        let mut response = self.shared.app.get_response(request).await;
-        if upgrading && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            // What follows an upgrade is not looked at by `Framing`, so it must not be read as a request either.
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        Ok(response.into())
+        Ok(DynEndpoint::call(&*self.shared.app, request))
     }
 
     /// The connection itself, once hyper has written the 101 and let go of it.

@@ -5,6 +5,7 @@ use super::{Cors, Row, TABLE, iframe, info, origin, respond, websocket};
 use crate::model::Transport;
 use crate::node::{Byway, Node};
 use crate::protocol::sockjs::{GREETING, SockJsPath};
+use futures_util::future::{BoxFuture, FutureExt, ready};
 use http::{HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response, Result};
 use std::sync::Arc;
@@ -29,34 +30,40 @@ impl poem::Endpoint for Endpoint {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let node = Arc::clone(&self.node);
-        let path = request.uri().path().to_owned();
-        Ok(match SockJsPath::parse(&path) {
-            Some(SockJsPath::Session { session, transport }) => session_url(node, request, session, transport).await,
-            Some(SockJsPath::Root) => root(node, request).await,
-            Some(SockJsPath::Info) => info_url(node, request),
-            Some(SockJsPath::Iframe) => iframe_url(&node, &request),
-            Some(SockJsPath::RawWebSocket) => raw_websocket(node, request).await,
-            None if path == iframe::CLIENT_PATH => iframe::client_library(&request),
-            None => respond::not_found(),
-        })
+        Ok(answer(Arc::clone(&self.node), request).await)
     }
 }
 
+/// Finds who answers. None of this is async: the future of each layer would hold the request, for as long as a poll waits.
+fn answer(node: Arc<Node>, request: Request) -> BoxFuture<'static, Response> {
+    let path = request.uri().path().to_owned();
+    let response = match SockJsPath::parse(&path) {
+        Some(SockJsPath::Session { session, transport }) => return session_url(node, request, session, transport),
+        Some(SockJsPath::Root) => root(node, request),
+        Some(SockJsPath::Info) => info_url(node, request),
+        Some(SockJsPath::Iframe) => iframe_url(&node, &request),
+        Some(SockJsPath::RawWebSocket) => raw_websocket(node, request),
+        None if path == iframe::CLIENT_PATH => iframe::client_library(&request),
+        None => respond::not_found(),
+    };
+    ready(response).boxed()
+}
+
 /// `/{server}/{session}/{transport}`
-async fn session_url(node: Arc<Node>, request: Request, session: &str, transport: &str) -> Response {
+fn session_url(node: Arc<Node>, request: Request, session: &str, transport: &str) -> BoxFuture<'static, Response> {
     let Some(row) = TABLE.iter().find(|row| row.name == transport && row.is_on(&node)) else {
-        return respond::not_found();
+        return ready(respond::not_found()).boxed();
     };
     if let Some(refusal) = origin::refuse_foreign(&node, &request) {
-        return refusal;
+        return ready(refusal).boxed();
     }
     let exchange = Exchange { node, request, session: session.to_owned(), cors: row.cors };
-    match exchange.request.method() {
-        method if *method == row.method => (row.call)(exchange).await,
+    let response = match exchange.request.method() {
+        method if *method == row.method => return (row.call)(exchange),
         &Method::OPTIONS if row.cors == Cors::Xhr => preflight(&exchange, row.allowed()),
         _ => respond::method_not_allowed(row.allowed()),
-    }
+    };
+    ready(response).boxed()
 }
 
 impl Row {
@@ -86,9 +93,9 @@ fn preflight(exchange: &Exchange, allowed: &'static str) -> Response {
 }
 
 /// The endpoint itself: a plain WebSocket for whoever asks for one, else the greeting.
-async fn root(node: Arc<Node>, request: Request) -> Response {
+fn root(node: Arc<Node>, request: Request) -> Response {
     if websocket::is_upgrade(&request) && websocket_is_on(&node, Transport::RawWebsocket) {
-        return raw_websocket(node, request).await;
+        return raw_websocket(node, request);
     }
     match *request.method() {
         Method::GET => respond::text(StatusCode::OK, GREETING),
@@ -96,7 +103,7 @@ async fn root(node: Arc<Node>, request: Request) -> Response {
     }
 }
 
-async fn raw_websocket(node: Arc<Node>, request: Request) -> Response {
+fn raw_websocket(node: Arc<Node>, request: Request) -> Response {
     if !websocket_is_on(&node, Transport::RawWebsocket) {
         return respond::not_found();
     }
@@ -106,7 +113,7 @@ async fn raw_websocket(node: Arc<Node>, request: Request) -> Response {
     if let Some(refusal) = origin::refuse_foreign(&node, &request) {
         return refusal;
     }
-    websocket::raw(Exchange { node, request, session: String::new(), cors: Cors::None }).await
+    websocket::raw(Exchange { node, request, session: String::new(), cors: Cors::None })
 }
 
 fn websocket_is_on(node: &Node, transport: Transport) -> bool {

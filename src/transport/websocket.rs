@@ -20,7 +20,7 @@ pub(super) async fn sockjs(exchange: Exchange) -> Response {
     open(exchange, Transport::Websocket)
 }
 
-pub(super) async fn raw(exchange: Exchange) -> Response {
+pub(super) fn raw(exchange: Exchange) -> Response {
     open(exchange, Transport::RawWebsocket)
 }
 

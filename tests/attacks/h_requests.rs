@@ -241,7 +241,7 @@ async fn h8_of_fifty_polls_on_as_many_connections_one_waits_and_the_others_are_t
         }
     }
     assert_eq!((waiting.len(), refused), (1, 49));
-    target.server.byway.group("all").publish("for the one");
+    target.server.byway.group("all").publish("for the one").unwrap();
     assert_eq!(waiting.remove(0).answers().await[0].text(), "a[\"for the one\"]\n");
     target.survives().await;
 }

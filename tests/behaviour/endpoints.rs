@@ -27,7 +27,7 @@ pub async fn two_endpoints_of_one_process_share_nothing(row: Transport) {
     session.join("all");
     assert_eq!((one.group("all").len(), other.group("all").len()), (1, 1));
 
-    one.group("all").publish("for the first");
+    one.group("all").publish("for the first").unwrap();
     assert_eq!(first.message().await, "for the first");
     second.send(&["for the second"]).await;
     assert_eq!(second.message().await, "for the second");

@@ -14,11 +14,11 @@ pub async fn members_get_what_is_published_until_they_leave(row: Transport) {
     other_session.join("all");
     let group = stage.server.byway.group("all");
     assert_eq!(group.len(), 2);
-    group.publish("both");
+    group.publish("both").unwrap();
     assert_eq!(client.message().await, "both");
     assert_eq!(other.message().await, "both");
     session.leave("all");
-    group.publish("one");
+    group.publish("one").unwrap();
     assert_eq!(other.message().await, "one");
     session.send("only what is sent to it").unwrap();
     assert_eq!(client.message().await, "only what is sent to it");
@@ -43,7 +43,7 @@ pub async fn bursts_of_publications_beyond_the_queue_reach_a_client_that_reads(r
     session.join("all");
     let group = stage.server.byway.group("all");
     for n in 0..1000 {
-        group.publish(n.to_string());
+        group.publish(n.to_string()).unwrap();
     }
     for n in 0..1000 {
         assert_eq!(client.next().await, Event::Message(n.to_string()));
@@ -66,7 +66,7 @@ pub async fn one_publication_reaches_the_members_on_all_transports() {
     let mut stage = Plan::new(Transport::Websocket).start();
     let mut members = members(&mut stage).await;
     let text = "to all: 100% </script> \u{2028} 😀";
-    stage.server.byway.group("all").publish(text);
+    stage.server.byway.group("all").publish(text).unwrap();
     for member in &mut members {
         assert_eq!(member.message().await, text, "{}", member.transport);
     }
@@ -74,7 +74,7 @@ pub async fn one_publication_reaches_the_members_on_all_transports() {
 
 async fn publish(group: Group, publisher: usize) {
     for n in 0..200 {
-        group.publish(format!("{publisher}.{n}"));
+        group.publish(format!("{publisher}.{n}")).unwrap();
         if n % 10 == 0 {
             tokio::task::yield_now().await;
         }

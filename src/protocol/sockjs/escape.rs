@@ -57,12 +57,40 @@ fn push_units(out: &mut String, c: char) {
     }
 }
 
-/// One item of a client's array: a JSON string, its lone surrogates (legal in JavaScript) read as U+FFFD.
+/// One item of a client's array: a JSON string.
+pub(super) trait Item: for<'de> serde::Deserialize<'de> {
+    fn into_text(self) -> ByteString;
+}
+
+/// An item that is what JSON says.
+#[derive(Debug, serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct StrictString(String);
+
+impl Item for StrictString {
+    fn into_text(self) -> ByteString {
+        self.0.into()
+    }
+}
+
+/// An item with lone surrogates (legal in JavaScript), which are read as U+FFFD.
 ///
 /// serde_json refuses lone surrogates in a `String`, but hands them out as WTF-8 bytes; losing one character beats
 /// losing the session.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LenientString(pub(super) ByteString);
+pub(super) struct LenientString(ByteString);
+
+impl Item for LenientString {
+    fn into_text(self) -> ByteString {
+        self.0
+    }
+}
+
+/// Whether reading leniently would forgive nothing but surrogates: read as bytes, strings may hold what JSON does not
+/// allow in them, control characters and broken UTF-8.
+pub(super) fn can_be_lenient(json: &[u8]) -> bool {
+    json.iter().all(|byte| *byte >= 0x20) && simdutf8::basic::from_utf8(json).is_ok()
+}
 
 impl<'de> serde::Deserialize<'de> for LenientString {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -136,6 +164,6 @@ mod tests {
     #[test]
     fn a_lone_surrogate_is_read_as_one_replacement_character() {
         let read: LenientString = serde_json::from_str(r#""a\ud800b\ud83d\ude00""#).unwrap();
-        assert_eq!(read.0, "a\u{fffd}b😀");
+        assert_eq!(read.into_text(), "a\u{fffd}b😀");
     }
 }

@@ -1,9 +1,10 @@
 //! What clients send: an array of strings (HTTP), or one array or string for each frame (WebSocket).
 
-use super::escape::LenientString;
+use super::escape::{Item, LenientString, StrictString, can_be_lenient};
 use bytestring::ByteString;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// Why a client's payload was refused. `Display` is the body of the 500 answer that sockjs-node gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,22 +32,28 @@ pub fn parse_array(body: &[u8], limit: usize) -> Result<Vec<ByteString>, Payload
     if body.is_empty() {
         return Err(PayloadError::Expected);
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let messages = json.deserialize_any(ArrayVisitor { limit }).map_err(|e| classify(&e))?;
-    json.end().map_err(|_| PayloadError::Broken)?;
-    messages
+    match parse_items::<StrictString>(body, limit) {
+        Err(PayloadError::Broken) if can_be_lenient(body) => parse_items::<LenientString>(body, limit),
+        parsed => parsed,
+    }
 }
 
 /// Reads one WebSocket message: an array, or (as old clients send) one bare string. Empty ones carry nothing.
 pub fn parse_frame(text: &str, limit: usize) -> Result<Vec<ByteString>, PayloadError> {
     match text.as_bytes().first() {
         None => Ok(Vec::new()),
-        Some(b'"') => match serde_json::from_str(text) {
-            Ok(LenientString(message)) => Ok(vec![message]),
-            Err(_) => Err(PayloadError::Broken),
-        },
+        // A bare string is an array of one.
+        Some(b'"') => parse_array(format!("[{text}]").as_bytes(), 1),
         Some(_) => parse_array(text.as_bytes(), limit),
     }
+}
+
+fn parse_items<T: Item>(body: &[u8], limit: usize) -> Result<Vec<ByteString>, PayloadError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let visitor = ArrayVisitor { limit, item: PhantomData::<T> };
+    let messages = json.deserialize_any(visitor).map_err(|e| classify(&e))?;
+    json.end().map_err(|_| PayloadError::Broken)?;
+    messages
 }
 
 /// serde reports a value of the wrong type as a data error; everything else is broken JSON.
@@ -57,11 +64,12 @@ fn classify(error: &serde_json::Error) -> PayloadError {
     }
 }
 
-struct ArrayVisitor {
+struct ArrayVisitor<T> {
     limit: usize,
+    item: PhantomData<T>,
 }
 
-impl<'de> Visitor<'de> for ArrayVisitor {
+impl<'de, T: Item> Visitor<'de> for ArrayVisitor<T> {
     type Value = Result<Vec<ByteString>, PayloadError>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,13 +78,13 @@ impl<'de> Visitor<'de> for ArrayVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut messages = Vec::new();
-        while let Some(LenientString(message)) = items.next_element()? {
+        while let Some(message) = items.next_element::<T>()? {
             if messages.len() == self.limit {
                 // The rest is skipped, not stored, so that the array still ends where it should.
                 while items.next_element::<serde::de::IgnoredAny>()?.is_some() {}
                 return Ok(Err(PayloadError::TooMany));
             }
-            messages.push(message);
+            messages.push(message.into_text());
         }
         Ok(Ok(messages))
     }
@@ -111,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn only_lone_surrogates_are_forgiven() {
+        assert_eq!(parsed(r#"["a\ud800b"]"#), Ok(vec!["a\u{fffd}b".into()]));
+        for body in [&b"[\"a\x01\"]"[..], b"[\"a\n\"]", b"[\"\xff\"]", b"[\"\\ud800\xff\"]"] {
+            assert_eq!(parse_array(body, 3), Err(PayloadError::Broken), "{body:?}");
+        }
+    }
+
+    #[test]
     fn more_items_than_the_limit_are_refused() {
         assert_eq!(parsed(r#"["a","b","c","d"]"#), Err(PayloadError::TooMany));
     }
@@ -125,6 +141,8 @@ mod tests {
         assert_eq!(parse_frame("\"a\"", 3), Ok(vec!["a".into()]));
         assert_eq!(parse_frame("", 3), Ok(vec![]));
         assert_eq!(parse_frame("[\"a\",\"b\"]", 3), Ok(vec!["a".into(), "b".into()]));
-        assert_eq!(parse_frame("\"a", 3), Err(PayloadError::Broken));
+        for text in ["\"a", "\"a\",\"b\"", "\"a\"]["] {
+            assert!(parse_frame(text, 3).is_err(), "{text}");
+        }
     }
 }
