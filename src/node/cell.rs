@@ -50,6 +50,15 @@ struct Edge {
     dirty: bool,
 }
 
+/// What a driver looks at in each turn.
+pub(super) struct Status {
+    pub(super) open: bool,
+    /// The socket takes no more.
+    pub(super) blocked: bool,
+    /// When the session wants to be told the time.
+    pub(super) deadline: Option<Instant>,
+}
+
 /// What a [`Cell`] is made of.
 pub(super) struct Identity {
     pub(super) id: SessionId,
@@ -123,18 +132,21 @@ impl Cell {
         sent
     }
 
-    /// Queues a publication without writing it; true when the caller has to [`flush`](Self::flush) once it has queued all
-    /// that it has. A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
-    pub(super) fn enqueue(&self, message: Arc<Outgoing>) -> bool {
+    /// Queues publications without writing them; true when the caller has to [`flush`](Self::flush) once it has queued
+    /// all that it has.
+    pub(super) fn enqueue(&self, messages: &[Arc<Outgoing>]) -> bool {
         let mut edge = self.edge.lock();
-        edge.make_room(self, &message);
-        let sent = edge.session.send(message, now);
-        if sent == Err(SendError::NotText) {
-            edge.session.close(Disconnect::NOT_TEXT, now());
-            self.driver.wake();
-        }
-        edge.after_send(self, &sent);
+        edge.enqueue(self, messages);
         !std::mem::replace(&mut edge.dirty, true)
+    }
+
+    /// Queues publications and writes them at once if that is possible.
+    pub(super) fn publish(&self, messages: &[Arc<Outgoing>]) {
+        let mut edge = self.edge.lock();
+        edge.enqueue(self, messages);
+        if !edge.corked {
+            edge.flush(self);
+        }
     }
 
     pub(super) fn flush(&self) {
@@ -146,11 +158,17 @@ impl Cell {
         self.edge.lock().corked = true;
     }
 
-    pub(super) fn uncork(&self) {
+    /// Writes what was queued since [`cork`](Self::cork), and tells what the driver has to look after.
+    pub(super) fn uncork(&self) -> Status {
         let mut edge = self.edge.lock();
         if std::mem::take(&mut edge.corked) {
             edge.flush(self);
         }
+        edge.status()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.edge.lock().status()
     }
 
     pub(super) fn close(&self, disconnect: Disconnect) {
@@ -171,10 +189,6 @@ impl Cell {
         write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<WriteProgress> {
         self.edge.lock().session.write_to(write, now)
-    }
-
-    pub(super) fn is_blocked(&self) -> bool {
-        self.edge.lock().blocked
     }
 
     /// The socket takes bytes again.
@@ -208,6 +222,23 @@ impl Edge {
         }
     }
 
+    fn status(&self) -> Status {
+        Status { open: self.session.is_open(), blocked: self.blocked, deadline: self.session.poll_timeout() }
+    }
+
+    /// A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
+    fn enqueue(&mut self, cell: &Cell, messages: &[Arc<Outgoing>]) {
+        for message in messages {
+            self.make_room(cell, message);
+            let sent = self.session.send(Arc::clone(message), now);
+            if sent == Err(SendError::NotText) {
+                self.session.close(Disconnect::NOT_TEXT, now());
+                cell.driver.wake();
+            }
+            self.after_send(cell, &sent);
+        }
+    }
+
     fn after_send(&self, cell: &Cell, sent: &Result<(), SendError>) {
         if *sent == Err(SendError::SlowConsumer) {
             cell.driver.wake();
@@ -227,11 +258,19 @@ impl Edge {
         if self.blocked {
             return;
         }
-        match self.session.write_to(|slices| writer.try_write_vectored(slices), now) {
+        match self.session.write_to(|slices| write(writer, slices), now) {
             Ok(WriteProgress::Done) => return,
             Ok(WriteProgress::Blocked) => self.blocked = true,
             Err(_) => self.session.socket_lost(),
         }
         cell.driver.wake();
+    }
+}
+
+/// One slice is written by the cheaper call.
+fn write(writer: &OwnedWriteHalf, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        [slice] => writer.try_write(slice),
+        slices => writer.try_write_vectored(slices),
     }
 }

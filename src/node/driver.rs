@@ -1,6 +1,6 @@
 //! The one task that owns a session's life: it reads, calls the handler, keeps the time, and says goodbye.
 
-use super::cell::Cell;
+use super::cell::{Cell, Status};
 use super::io::{DriverIo, Io, Upgraded};
 use super::{SessionHandle, now};
 use crate::model::{Disconnect, Message};
@@ -13,6 +13,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -62,7 +63,7 @@ pub(crate) struct SocketInput {
 pub(super) struct Socket {
     io: DriverIo,
     decoder: Decoder,
-    /// Read, and not decoded yet.
+    /// Read, and not decoded yet. Copied from what it came in, which may be much larger.
     backlog: VecDeque<u8>,
     /// Decoded, and not handled yet: one SockJS frame can hold many.
     messages: VecDeque<Message>,
@@ -86,7 +87,7 @@ impl Input {
         Self::Socket(Box::new(Socket {
             io,
             decoder: input.decoder,
-            backlog: Vec::from(early).into(),
+            backlog: early.iter().copied().collect(),
             messages: VecDeque::new(),
             sockjs: input.sockjs,
             partial: false,
@@ -120,7 +121,6 @@ impl Driver {
             if let Poll::Ready(outcome) = call.as_mut().poll(cx) {
                 return Poll::Ready(outcome);
             }
-            self.cell.uncork();
             self.poll_background(cx);
             self.poll_unread();
             Poll::Pending
@@ -151,7 +151,6 @@ impl Driver {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         if self.unpaused == MESSAGES_PER_TURN {
             self.unpaused = 0;
-            self.cell.uncork();
             self.poll_background(cx);
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -171,12 +170,11 @@ impl Driver {
     }
 
     fn poll_inbox(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.cell.uncork();
-        self.poll_background(cx);
+        let open = self.poll_background(cx);
         let Some(inbox) = &self.cell.inbox else { return Poll::Ready(None) };
         match inbox.pop() {
             Some(message) => Poll::Ready(Some(message)),
-            None if self.cell.with(|session| session.is_open()) => Poll::Pending,
+            None if open => Poll::Pending,
             None => Poll::Ready(None),
         }
     }
@@ -194,10 +192,8 @@ impl Driver {
             if socket.decode_backlog(&self.cell) {
                 continue;
             }
-            self.cell.uncork();
-            self.poll_background(cx);
             // Whoever ends the session from here on wakes this task; who did it before may have found nobody to wake.
-            if !self.cell.with(|session| session.is_open()) {
+            if !self.poll_background(cx) {
                 return Poll::Ready(None);
             }
             ready!(self.poll_read(cx));
@@ -219,49 +215,46 @@ impl Driver {
         })
     }
 
-    /// Does what does not wait for the client: writes, timers.
-    fn poll_background(&mut self, cx: &mut Context<'_>) {
+    /// Does what does not wait for the client: writes, timers. Answers whether the session is open behind them.
+    fn poll_background(&mut self, cx: &mut Context<'_>) -> bool {
         self.cell.driver().register(cx.waker());
-        self.poll_write(cx);
-        self.poll_timer(cx);
+        let status = self.cell.uncork();
+        let status = self.poll_write(cx, status);
+        self.poll_timer(cx, status).open
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>) {
-        let Input::Socket(socket) = &mut self.input else { return };
-        let result = match &mut socket.io {
-            DriverIo::Tcp(half) if self.cell.is_blocked() => match half.as_ref().poll_write_ready(cx) {
-                Poll::Ready(_) => {
+    /// Writes on when the socket has room again, and always where only the driver can write.
+    fn poll_write(&mut self, cx: &mut Context<'_>, status: Status) -> Status {
+        let Input::Socket(socket) = &mut self.input else { return status };
+        match &mut socket.io {
+            DriverIo::Tcp(half) if status.blocked => {
+                if half.as_ref().poll_write_ready(cx).is_ready() {
                     self.cell.unblock();
-                    Ok(())
-                }
-                Poll::Pending => Ok(()),
-            },
-            DriverIo::Tcp(_) => Ok(()),
-            stream @ DriverIo::Stream(_) => {
-                let written = self.cell.write_through(|slices| stream.try_write(cx, slices));
-                match stream.poll_flush(cx) {
-                    Poll::Ready(Err(e)) => Err(e),
-                    _ => written.map(|_: WriteProgress| ()),
                 }
             }
-        };
-        if result.is_err() {
-            self.cell.with(|session| session.socket_lost());
+            DriverIo::Tcp(_) => return status,
+            stream @ DriverIo::Stream(_) => {
+                if write_stream(stream, cx, &self.cell).is_err() {
+                    self.cell.with(|session| session.socket_lost());
+                }
+            }
         }
+        self.cell.status()
     }
 
     /// The timer is pushed back lazily: it may ring early, find nothing due, and be set anew.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) {
-        while let Some(deadline) = self.cell.with(|session| session.poll_timeout()) {
+    fn poll_timer(&mut self, cx: &mut Context<'_>, mut status: Status) -> Status {
+        while let Some(deadline) = status.deadline {
             if deadline < self.timer.deadline().into_std() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(deadline.into());
             }
             if self.timer.as_mut().poll(cx).is_pending() {
-                return;
+                break;
             }
             self.cell.flush_after(|session| session.handle_timeout(now()));
-            self.poll_write(cx);
+            status = self.poll_write(cx, self.cell.status());
         }
+        status
     }
 
     fn disconnect(&self) -> Disconnect {
@@ -276,7 +269,6 @@ impl Driver {
 
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.cell.uncork();
             self.poll_background(cx);
             if matches!(self.cell.with(|session| session.state().clone()), State::Closed(_)) {
                 return Poll::Ready(());
@@ -306,7 +298,8 @@ impl Socket {
             return false;
         }
         let mut backlog = std::mem::take(&mut self.backlog);
-        let consumed = self.decode(backlog.make_contiguous(), cell);
+        let listening = cell.with(|session| session.is_listening());
+        let consumed = self.decode(backlog.make_contiguous(), cell, listening);
         if consumed < backlog.len() {
             backlog.drain(..consumed);
             self.backlog = backlog;
@@ -316,8 +309,8 @@ impl Socket {
 
     /// Decodes until the first event, and keeps the rest.
     fn take_in(&mut self, bytes: &mut [u8], cell: &Cell) {
-        cell.with(|session| session.heard());
-        let consumed = self.decode(bytes, cell);
+        let listening = cell.with(|session| session.heard());
+        let consumed = self.decode(bytes, cell, listening);
         self.backlog.extend(&bytes[consumed..]);
     }
 
@@ -330,8 +323,8 @@ impl Socket {
     }
 
     /// Decodes one event and acts on it; answers how many bytes that took. What a failed session is sent is discarded.
-    fn decode(&mut self, bytes: &mut [u8], cell: &Cell) -> usize {
-        if !cell.with(|session| session.is_listening()) {
+    fn decode(&mut self, bytes: &mut [u8], cell: &Cell, listening: bool) -> usize {
+        if !listening {
             return bytes.len();
         }
         let (consumed, event) = match self.decoder.decode(bytes) {
@@ -380,6 +373,14 @@ impl Socket {
             cell.with(|session| session.message_partial(partial, now()));
         }
         self.partial = partial;
+    }
+}
+
+fn write_stream(stream: &mut DriverIo, cx: &mut Context<'_>, cell: &Cell) -> io::Result<()> {
+    let written = cell.write_through(|slices| stream.try_write(cx, slices));
+    match stream.poll_flush(cx) {
+        Poll::Ready(Err(e)) => Err(e),
+        _ => written.map(|_: WriteProgress| ()),
     }
 }
 

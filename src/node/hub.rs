@@ -4,8 +4,9 @@
 //! time carries out in order. A publication is queued in every part that has members, under the group's own short lock:
 //! so all members of a group get its messages in the same order, and the publisher never waits for any of them.
 //!
-//! A part takes all commands that wait, appends the messages to its members' queues, and then writes each session that
-//! got something once: a burst costs one write for each session, not one for each message.
+//! A part takes all commands that wait, appends the messages to its members' queues, and writes each session that got
+//! something once: a burst costs one write for each session, not one for each message. What is queued last is written in
+//! the same pass over the members, while their memory is still at hand.
 
 use super::cell::Cell;
 use crate::model::{Message, SessionId};
@@ -155,6 +156,12 @@ enum Command {
     Publish(u64, Arc<Outgoing>),
 }
 
+impl Command {
+    fn is_publication_to(&self, group: u64) -> bool {
+        matches!(self, Self::Publish(to, _) if *to == group)
+    }
+}
+
 /// One part of the hub.
 #[derive(Default)]
 struct Part {
@@ -187,13 +194,14 @@ impl Part {
     async fn run(self: Arc<Self>, mut members: Box<Members>) {
         while let Some(mut commands) = self.take_commands(&mut members) {
             while !commands.is_empty() {
-                let turn = commands.len().min(COMMANDS_PER_TURN);
-                commands.drain(..turn).for_each(|command| members.carry_out(command));
-                members.flush().await;
-                if turn == COMMANDS_PER_TURN {
+                let rest = commands.split_off(commands.len().min(COMMANDS_PER_TURN));
+                let full = commands.len() == COMMANDS_PER_TURN;
+                members.carry_out(commands).await;
+                if full {
                     // Sessions whose sockets are full, and HTTP receivers, are written by tasks of their own.
                     tokio::task::yield_now().await;
                 }
+                commands = rest;
             }
         }
     }
@@ -223,12 +231,22 @@ struct Membership {
 }
 
 impl Members {
-    fn carry_out(&mut self, command: Command) {
-        match command {
-            Command::Join(group, cell) => self.join(group, cell),
-            Command::Leave(group, id) => self.leave(group, id),
-            Command::Publish(group, message) => self.publish(group, &message),
+    /// Messages in a row to one group go to each member together; where nothing follows, they are written at once.
+    async fn carry_out(&mut self, mut commands: VecDeque<Command>) {
+        while let Some(command) = commands.pop_front() {
+            match command {
+                Command::Join(group, cell) => self.join(group, cell),
+                Command::Leave(group, id) => self.leave(group, id),
+                Command::Publish(group, message) => {
+                    let messages = in_a_row(group, message, &mut commands);
+                    match commands.is_empty() {
+                        true => self.write(group, &messages).await,
+                        false => self.enqueue(group, &messages),
+                    }
+                }
+            }
         }
+        self.flush().await;
     }
 
     fn join(&mut self, group: Group, cell: Arc<Cell>) {
@@ -245,21 +263,45 @@ impl Members {
         }
     }
 
-    fn publish(&mut self, group: u64, message: &Arc<Outgoing>) {
+    fn enqueue(&mut self, group: u64, messages: &[Arc<Outgoing>]) {
         let Some(membership) = self.groups.get(&group) else { return };
         for cell in membership.sessions.values() {
-            if cell.enqueue(Arc::clone(message)) {
+            if cell.enqueue(messages) {
                 self.dirty.push(Arc::clone(cell));
             }
+        }
+    }
+
+    async fn write(&self, group: u64, messages: &[Arc<Outgoing>]) {
+        let Some(membership) = self.groups.get(&group) else { return };
+        for (written, cell) in membership.sessions.values().enumerate() {
+            cell.publish(messages);
+            pause_after(written + 1).await;
         }
     }
 
     async fn flush(&mut self) {
         for (written, cell) in self.dirty.drain(..).enumerate() {
             cell.flush();
-            if (written + 1).is_multiple_of(WRITES_PER_TURN) {
-                tokio::task::yield_now().await;
-            }
+            pause_after(written + 1).await;
         }
+    }
+}
+
+/// The message, and those that follow it to the same group.
+fn in_a_row(group: u64, message: Arc<Outgoing>, commands: &mut VecDeque<Command>) -> Vec<Arc<Outgoing>> {
+    let mut messages = vec![message];
+    while commands.front().is_some_and(|next| next.is_publication_to(group))
+        && let Some(Command::Publish(_, next)) = commands.pop_front()
+    {
+        messages.push(next);
+    }
+    messages
+}
+
+/// Lets other tasks run from time to time.
+async fn pause_after(written: usize) {
+    if written.is_multiple_of(WRITES_PER_TURN) {
+        tokio::task::yield_now().await;
     }
 }

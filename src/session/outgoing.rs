@@ -32,21 +32,25 @@ pub enum Form {
     HtmlFile,
 }
 
-impl Form {
-    const COUNT: usize = Self::HtmlFile as usize + 1;
-}
-
 /// A message and the wire forms that it already has.
 #[derive(Debug)]
 pub struct Outgoing {
     message: Message,
-    forms: [OnceLock<Bytes>; Form::COUNT],
+    encoded: OnceLock<Encoded>,
+}
+
+/// One form of a message, and the next: most messages have one, few have more than two.
+#[derive(Debug)]
+struct Encoded {
+    form: Form,
+    bytes: Bytes,
+    next: OnceLock<Box<Self>>,
 }
 
 impl Outgoing {
     /// Wraps a message, not yet encoded.
     pub fn new(message: Message) -> Arc<Self> {
-        Arc::new(Self { message, forms: Default::default() })
+        Arc::new(Self { message, encoded: OnceLock::new() })
     }
 
     /// The message itself.
@@ -72,7 +76,12 @@ impl Outgoing {
 
     /// The message in `form`, encoded now if it is the first time. Empty where it does not [fit](Self::fits).
     pub fn wire(&self, form: Form) -> &Bytes {
-        self.forms[form as usize].get_or_init(|| self.encode(form))
+        let encoded = || Encoded { form, bytes: self.encode(form), next: OnceLock::new() };
+        let mut at = self.encoded.get_or_init(encoded);
+        while at.form != form {
+            at = at.next.get_or_init(|| Box::new(encoded()));
+        }
+        &at.bytes
     }
 
     fn encode(&self, form: Form) -> Bytes {

@@ -85,6 +85,18 @@ impl OutboundQueue {
             self.bytes -= self.entries.pop_front().map_or(0, |(_, message)| message.len());
             self.taken -= 1;
         }
+        self.shrink();
+    }
+
+    /// Takes the oldest waiting message and releases it at once: for a wire that has no acknowledgement.
+    pub fn pop(&mut self) -> Option<Arc<Outgoing>> {
+        let (_, message) = self.entries.remove(self.taken)?;
+        self.bytes -= message.len();
+        self.shrink();
+        Some(message)
+    }
+
+    fn shrink(&mut self) {
         if self.entries.is_empty() && self.entries.capacity() > KEPT_CAPACITY {
             self.entries = VecDeque::new();
         }

@@ -128,8 +128,7 @@ impl Session {
     }
 
     pub(super) fn take_one(&mut self) -> Option<Arc<Outgoing>> {
-        let (seq, message) = self.queue.take()?;
-        self.queue.release(seq);
+        let message = self.queue.pop()?;
         self.traffic.messages_out += 1;
         self.traffic.bytes_out += message.len() as u64;
         Some(message)

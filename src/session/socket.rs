@@ -6,7 +6,7 @@ use super::{Form, Outgoing, Window};
 use crate::model::Disconnect;
 use crate::protocol::sockjs::frame;
 use crate::protocol::websocket::{self, Close, Opcode};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -117,6 +117,14 @@ impl Socket {
         self.goodbye = Some(websocket::encode_close(close.map(|close| (close.code, &*close.reason))));
     }
 
+    /// Keeps what is left of a frame behind what was written; answers what was written behind the frame.
+    fn take_off(&mut self, frame: &Bytes, written: usize) -> usize {
+        if written < frame.len() {
+            self.partial = frame.slice(written..);
+        }
+        written.saturating_sub(frame.len())
+    }
+
     /// Counts `now`'s control frame; false when it is one too many for this second.
     fn allows_control_frame(&mut self, limit: u32, now: Instant) -> bool {
         let (since, count) = &mut self.control_frames;
@@ -160,9 +168,10 @@ impl Session {
         }
     }
 
-    /// Something came from the peer: it is alive.
-    pub fn heard(&mut self) {
+    /// Something came from the peer: it is alive. Answers whether it [is to be decoded](Self::is_listening).
+    pub fn heard(&mut self) -> bool {
         self.timers.disarm(Timer::HeartbeatAnswer);
+        self.is_listening()
     }
 
     /// A ping came; its answer goes out before anything else.
@@ -295,33 +304,31 @@ impl Session {
     /// Takes off what was written, in the order in which `write_once` offers it.
     fn advance(&mut self, mut written: usize) {
         while written > 0 {
-            let Some(mut bytes) = self.next_bytes() else { return };
-            let step = written.min(bytes.len());
-            bytes.advance(step);
-            written -= step;
-            if let Some(socket) = self.socket() {
-                socket.partial = bytes;
-            }
+            written = self.take_front(written);
         }
     }
 
-    fn next_bytes(&mut self) -> Option<Bytes> {
-        let socket = self.socket()?;
+    /// Takes off the first of what was offered; answers how much of `written` belongs to what is behind it.
+    fn take_front(&mut self, written: usize) -> usize {
+        let Some(socket) = self.socket() else { return 0 };
         if !socket.partial.is_empty() {
-            return Some(std::mem::take(&mut socket.partial));
+            let partial = std::mem::take(&mut socket.partial);
+            return socket.take_off(&partial, written);
         }
         if !socket.urgent.is_empty() {
-            return Some(socket.urgent.remove(0));
+            let frame = socket.urgent.remove(0);
+            return socket.take_off(&frame, written);
         }
         if let Some(pong) = socket.pong.take() {
-            return Some(pong);
+            return socket.take_off(&pong, written);
         }
-        let form = socket.form();
-        if let Some(message) = self.take_one() {
-            return Some(message.wire(form).clone());
+        let message = self.take_one();
+        let Some(socket) = self.socket() else { return 0 };
+        if let Some(message) = message {
+            return socket.take_off(message.wire(socket.form()), written);
         }
-        let socket = self.socket()?;
-        socket.said_goodbye |= socket.goodbye.is_some();
-        socket.goodbye.take()
+        let Some(goodbye) = socket.goodbye.take() else { return 0 };
+        socket.said_goodbye = true;
+        socket.take_off(&goodbye, written)
     }
 }

@@ -7,7 +7,7 @@ use crate::node::{Lookup, Receiver};
 use crate::protocol::sockjs::{Envelope, frame};
 use crate::session::{AttachError, Form, Frame, Outgoing, Take};
 use bytes::Bytes;
-use poem::Response;
+use poem::{Body, Response};
 use std::sync::Arc;
 
 /// How a receiver writes frames.
@@ -75,12 +75,18 @@ pub(super) async fn poll(
     if let Err(refusal) = exchange.discard_body().await {
         return refusal;
     }
-    let body = match admit(&exchange, transport, Take::All) {
-        Ok(Admission::Attached(receiver)) => wrapping.next_of(receiver).await,
-        Ok(Admission::Refused(disconnect)) => wrapping.close(&disconnect),
+    let admission = match admit(&exchange, transport, Take::All) {
+        Ok(admission) => admission,
         Err(response) => return response,
     };
-    exchange.finish(respond::content(content_type, body))
+    let mut response = exchange.finish(respond::content(content_type, Body::empty()));
+    // A request holds the whole buffer that it was read into, and the wait may be long.
+    drop(exchange);
+    response.set_body(match admission {
+        Admission::Attached(receiver) => wrapping.next_of(receiver).await,
+        Admission::Refused(disconnect) => wrapping.close(&disconnect),
+    });
+    response
 }
 
 impl Wrapping {

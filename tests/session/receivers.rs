@@ -280,7 +280,7 @@ impl Life {
             0 => self.session.ping_received(b"x", now),
             1 => self.session.pong_received(now),
             2 => self.session.peer_closed(None, now),
-            3 => self.session.heard(),
+            3 => drop(self.session.heard()),
             4 => self.session.message_partial(true, now),
             _ => {
                 let written = self.session.write_to(|_| panic!("there is no socket to write to"), || now);

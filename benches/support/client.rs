@@ -1,0 +1,94 @@
+//! One connection of a client: how it asks, and how it knows that it was answered.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// What a client opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing: a bare connection.
+    Bare,
+    Websocket,
+    SockjsWebsocket,
+    XhrStreaming,
+    Eventsource,
+    /// A parked poll.
+    Xhr,
+}
+
+/// How long a server may take for anything.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Connects over the `n`th of many local addresses, so that ports do not run out, and opens what `kind` says.
+pub fn open(port: u16, endpoint: &str, kind: Kind, n: usize) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::new(127, 0, 1, (n % 250) as u8 + 1), port)))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    if kind != Kind::Bare {
+        stream.write_all(&request(endpoint, kind, n))?;
+        read_until(&mut stream, opening(kind))?;
+    }
+    if kind == Kind::Xhr {
+        stream.write_all(&request(endpoint, kind, n))?;
+    }
+    Ok(stream)
+}
+
+/// The request by which the `n`th client opens its session, or polls it.
+pub fn request(endpoint: &str, kind: Kind, n: usize) -> Vec<u8> {
+    let session = format!("{endpoint}/000/session-{n}");
+    match kind {
+        Kind::Bare => String::new(),
+        Kind::Websocket => handshake(&format!("{endpoint}/websocket")),
+        Kind::SockjsWebsocket => handshake(&format!("{session}/websocket")),
+        Kind::XhrStreaming => format!("POST {session}/xhr_streaming HTTP/1.1\r\n{HOST}\r\nContent-Length: 0\r\n\r\n"),
+        Kind::Xhr => format!("POST {session}/xhr HTTP/1.1\r\n{HOST}\r\nContent-Length: 0\r\n\r\n"),
+        Kind::Eventsource => {
+            format!("GET {session}/eventsource HTTP/1.1\r\n{HOST}\r\nAccept: text/event-stream\r\n\r\n")
+        }
+    }
+    .into_bytes()
+}
+
+const HOST: &str = "Host: localhost";
+
+fn handshake(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\n{HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// The end of what a server says before the first message.
+fn opening(kind: Kind) -> &'static [u8] {
+    match kind {
+        Kind::Bare => b"",
+        Kind::Websocket => b"\r\n\r\n",
+        Kind::SockjsWebsocket => b"\x81\x01o",
+        Kind::XhrStreaming => b"\r\no\n\r\n",
+        Kind::Eventsource => b"data: o\r\n\r\n\r\n",
+        Kind::Xhr => b"o\n",
+    }
+}
+
+pub fn read_until(stream: &mut TcpStream, end: &[u8]) -> io::Result<()> {
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while !answer.ends_with(end) {
+        match stream.read(&mut buffer)? {
+            0 => return Err(io::Error::other(String::from_utf8_lossy(&answer).into_owned())),
+            read => answer.extend_from_slice(&buffer[..read]),
+        }
+    }
+    Ok(())
+}
+
+/// A client's text frame, with an empty mask.
+pub fn text_frame(payload: &[u8]) -> Vec<u8> {
+    [&[0x81, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()
+}
+
+/// A client's close frame with 1000, and its answer.
+pub const CLOSE: &[u8] = b"\x88\x82\0\0\0\0\x03\xe8";
+pub const CLOSED: &[u8] = b"\x88\x02\x03\xe8";

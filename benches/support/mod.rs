@@ -1,0 +1,13 @@
+//! The parts of the benchmark.
+
+pub mod client;
+pub mod compare;
+pub mod floors;
+pub mod memory;
+pub mod processes;
+pub mod report;
+pub mod roles;
+pub mod rows;
+pub mod server;
+pub mod swarm;
+pub mod workloads;

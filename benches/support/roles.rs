@@ -1,0 +1,49 @@
+//! What a child process can be.
+
+use super::{floors, processes, server};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Role {
+    /// Byway.
+    Byway,
+    /// Reads and writes back.
+    Echo,
+    /// Writes the same bytes to every connection when told to.
+    Fanout,
+    /// hyper's upgrade, and no session behind it.
+    Upgrade,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Byway => "byway",
+            Self::Echo => "echo",
+            Self::Fanout => "fanout",
+            Self::Upgrade => "upgrade",
+        }
+    }
+}
+
+/// Runs until killed.
+pub fn play(role: Role) -> io::Result<()> {
+    processes::pin_server();
+    match role {
+        Role::Byway => server::run(),
+        Role::Echo => floors::echo(),
+        Role::Fanout => floors::fanout(),
+        Role::Upgrade => floors::upgrade(),
+    }
+}
+
+/// Any free port, on every local address.
+pub const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// Tells the parent where to connect.
+pub fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    writeln!(stdout, "{}", address.port())?;
+    stdout.flush()
+}
