@@ -27,10 +27,13 @@ pub fn compare(floor: &mut dyn Workload, byway: &mut dyn Workload, time: Duratio
         turns.push((turn(floor)?, turn(byway)?));
     }
     let ratios = turns.iter().map(|(floor, byway)| byway / floor);
+    // What else the machine does only ever adds: the cheaper turns tell more than the dearer ones.
+    let floor = quantile(turns.iter().map(|turn| turn.0), 0.25);
+    let value = quantile(turns.iter().map(|turn| turn.1), 0.25);
     Ok(Measured {
-        floor: Some(quantile(turns.iter().map(|turn| turn.0), 0.5)),
-        value: quantile(turns.iter().map(|turn| turn.1), 0.5),
-        ratio: Some(quantile(ratios.clone(), 0.5)),
+        value,
+        floor: Some(floor),
+        ratio: Some(value / floor),
         spread: Some((quantile(ratios.clone(), 0.25), quantile(ratios, 0.75))),
     })
 }

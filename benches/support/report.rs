@@ -8,9 +8,8 @@ use std::path::Path;
 pub struct Measured {
     pub value: f64,
     pub floor: Option<f64>,
-    /// The median of the turns' ratios, which noise touches less than the ratio of the medians.
     pub ratio: Option<f64>,
-    /// The ratio's quartiles.
+    /// The quartiles of the single turns' ratios.
     pub spread: Option<(f64, f64)>,
 }
 

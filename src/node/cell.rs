@@ -274,3 +274,14 @@ fn write(writer: &OwnedWriteHalf, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         slices => writer.try_write_vectored(slices),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/performance.md has what an idle session is made of.
+    #[test]
+    fn a_session_s_own_state_is_below_700_bytes() {
+        assert!(size_of::<Cell>() < 700, "{}", size_of::<Cell>());
+    }
+}
