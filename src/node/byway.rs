@@ -202,8 +202,11 @@ impl Node {
         Ok(cell)
     }
 
-    /// A session has stopped being open: it takes no part in anything any more.
-    pub(super) fn session_ended(&self, cell: &Arc<Cell>, disconnect: &Disconnect) {
+    /// A session has stopped being open: it takes no part in anything any more. False when that was known.
+    pub(super) fn session_ended(&self, cell: &Arc<Cell>, disconnect: &Disconnect) -> bool {
+        if cell.ended.swap(true, Ordering::AcqRel) {
+            return false;
+        }
         for group in std::mem::take(&mut *cell.groups.lock()) {
             group.remove(cell);
         }
@@ -229,6 +232,7 @@ impl Node {
             dropped = traffic.dropped,
             "session ended"
         );
+        true
     }
 
     /// Nothing of a session is left. The id of one that was lost without its client's doing is remembered for a while.

@@ -11,7 +11,9 @@ use http::Extensions;
 use parking_lot::Mutex;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -36,6 +38,8 @@ pub(crate) struct Cell {
     pub(super) inbox: Option<Box<Inbox>>,
     pub(super) attributes: Mutex<Extensions>,
     pub(super) groups: Mutex<Vec<Group>>,
+    /// The ending was counted and logged.
+    pub(super) ended: AtomicBool,
 }
 
 struct Edge {
@@ -87,6 +91,7 @@ impl Cell {
             inbox,
             attributes: Mutex::default(),
             groups: Mutex::default(),
+            ended: AtomicBool::new(false),
         })
     }
 
@@ -147,6 +152,17 @@ impl Cell {
         if !edge.corked {
             edge.flush(self);
         }
+    }
+
+    /// Does something that many sessions have done to them: a panic ends this one and stops nobody else's.
+    pub(super) fn isolate(&self, action: impl FnOnce(&Self)) {
+        if catch_unwind(AssertUnwindSafe(|| action(self))).is_err() {
+            self.break_off();
+        }
+    }
+
+    pub(super) fn break_off(&self) {
+        self.update(|session| session.break_off(now()));
     }
 
     pub(super) fn flush(&self) {

@@ -27,8 +27,28 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into_boxed_slice());
 }
 
-/// Runs a session to its end.
+/// Runs a session to its end, also when something breaks that is no handler's doing.
 pub(super) async fn drive(cell: Arc<Cell>, input: Input) {
+    let run = AssertUnwindSafe(run(Arc::clone(&cell), input)).catch_unwind();
+    if run.await.is_err() {
+        clean_up(&cell).await;
+    }
+}
+
+/// Ends a session whose driver broke down: the client is told if the socket takes it at once, the application in any case.
+async fn clean_up(cell: &Arc<Cell>) {
+    cell.break_off();
+    cell.with(|session| session.socket_lost());
+    cell.drop_writer();
+    cell.discard_inbox();
+    if cell.node.session_ended(cell, &Disconnect::INTERNAL_ERROR) {
+        let (handler, session) = (Arc::clone(&cell.node.handler), SessionHandle(Arc::clone(cell)));
+        AssertUnwindSafe(handler.ended(&session, &Disconnect::INTERNAL_ERROR)).catch_unwind().await.ok();
+    }
+    cell.node.session_gone(cell);
+}
+
+async fn run(cell: Arc<Cell>, input: Input) {
     let session = SessionHandle(Arc::clone(&cell));
     let handler = Arc::clone(&cell.node.handler);
     let mut driver = Driver::new(cell, input);

@@ -325,23 +325,25 @@ impl Members {
     fn enqueue(&mut self, group: u64, messages: &[Arc<Outgoing>]) {
         let Some(membership) = self.groups.get(&group) else { return };
         for cell in membership.sessions.values() {
-            if cell.enqueue(messages) {
-                self.dirty.push(Arc::clone(cell));
-            }
+            cell.isolate(|this| {
+                if this.enqueue(messages) {
+                    self.dirty.push(Arc::clone(cell));
+                }
+            });
         }
     }
 
     async fn write(&self, group: u64, messages: &[Arc<Outgoing>]) {
         let Some(membership) = self.groups.get(&group) else { return };
         for (written, cell) in membership.sessions.values().enumerate() {
-            cell.publish(messages);
+            cell.isolate(|cell| cell.publish(messages));
             pause_after(written + 1).await;
         }
     }
 
     async fn flush(&mut self) {
         for (written, cell) in self.dirty.drain(..).enumerate() {
-            cell.flush();
+            cell.isolate(Cell::flush);
             pause_after(written + 1).await;
         }
     }

@@ -15,6 +15,8 @@ mod receiver;
 mod registry;
 mod settings;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub use byway::Byway;
 pub use drain::Drained;

@@ -186,6 +186,12 @@ impl Session {
         self.state = State::Closing(disconnect);
     }
 
+    /// Ends the session because something of its own broke: what is queued may be the cause, and is dropped.
+    pub fn break_off(&mut self, now: Instant) {
+        self.queue.clear();
+        self.close(Disconnect::INTERNAL_ERROR, now);
+    }
+
     /// Ends the session without another word to the client.
     pub(super) fn finish(&mut self, disconnect: Disconnect) {
         let disconnect = self.disconnect().cloned().unwrap_or(disconnect);
