@@ -40,8 +40,10 @@ pub enum Farewell {
     Done,
 }
 
-/// How many frames one vectored write takes at the most.
-const MAX_SLICES: usize = 64;
+/// How many frames one vectored write takes at the most: when many wait, and when at most one message does. Preparing
+/// room for many costs more than all else that is done for one.
+const MANY_SLICES: usize = 64;
+const FEW_SLICES: usize = 4;
 
 /// The write side of one WebSocket: what is being written, then `urgent`, `pong`, the queue's messages, and `goodbye`.
 #[derive(Debug)]
@@ -282,9 +284,19 @@ impl Session {
     }
 
     fn write_once(&mut self, write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
+        match self.queue.len() {
+            0 | 1 => self.write_slices::<FEW_SLICES>(write),
+            _ => self.write_slices::<MANY_SLICES>(write),
+        }
+    }
+
+    fn write_slices<const MAX: usize>(
+        &mut self,
+        write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let Self { carrier: Carrier::Socket(socket), queue, .. } = self else { return Ok(0) };
         let form = socket.form();
-        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let mut slices = [IoSlice::new(&[]); MAX];
         let frames = std::iter::once(&socket.partial)
             .filter(|partial| !partial.is_empty())
             .chain(&socket.urgent)
@@ -301,7 +313,7 @@ impl Session {
         Ok(written)
     }
 
-    /// Takes off what was written, in the order in which `write_once` offers it.
+    /// Takes off what was written, in the order in which `write_slices` offers it.
     fn advance(&mut self, mut written: usize) {
         while written > 0 {
             written = self.take_front(written);
