@@ -58,9 +58,10 @@ suite() {
   echo "   $name: ${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped in $((SECONDS - since)) s"
 }
 
+# A suite's function is called where its failure is looked at, and there bash does not stop at a failed command by
+# itself: so every step but the last is followed by && or return.
 lint() {
-  cargo fmt --all -- --check
-  cargo clippy --locked --all-targets -- -D warnings
+  cargo fmt --all -- --check && cargo clippy --locked --all-targets -- -D warnings
 }
 
 rust() {
@@ -75,19 +76,19 @@ test_server=$root/target/debug/examples/sockjs_test_server
 
 # The published clients, and the demo page's visitors.
 clients() {
-  cargo build --locked --bin byway --example sockjs_test_server
+  cargo build --locked --bin byway --example sockjs_test_server || return
   BYWAY=$root/target/debug/byway BYWAY_TEST_SERVER=$test_server node --test "tests/clients/$1.test.mjs"
 }
 
 # Starts the test server, waits for the address that it prints, runs Autobahn's fuzzing client, and stops the server.
 autobahn() {
-  cargo build --locked --example sockjs_test_server
+  cargo build --locked --example sockjs_test_server || return
   local output status=0
   output=$(mktemp)
   "$test_server" --listen 127.0.0.1:0 >"$output" &
   local server=$!
   until grep -q '^listening on ' "$output"; do
-    kill -0 "$server"
+    kill -0 "$server" || return
     sleep 0.1
   done
   local address

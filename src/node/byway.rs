@@ -217,10 +217,10 @@ impl Node {
         self.counters.ended(disconnect);
         let traffic = cell.with(|session| session.traffic());
         tracing::info!(
-            session = %cell.id,
-            transport = cell.transport.name(),
-            remote = %cell.remote,
-            principal = cell.principal.as_ref().map(Principal::name),
+            session = %cell.who.id,
+            transport = cell.who.transport.name(),
+            remote = %cell.who.remote,
+            principal = cell.who.principal.as_ref().map(Principal::name),
             ending = disconnect.label(),
             code = disconnect.code(),
             reason = disconnect.reason(),
@@ -238,11 +238,11 @@ impl Node {
     /// Nothing of a session is left. The id of one that was lost without its client's doing is remembered for a while.
     pub(super) fn session_gone(&self, cell: &Cell) {
         let lost = cell.with(|session| session.disconnect().is_some_and(Disconnect::is_loss));
-        if let Some(name) = &cell.name {
+        if let Some(name) = &cell.who.name {
             self.registry.remove_named(name, lost.then_some(self.settings.sockjs.remember_lost));
         }
         let traffic = cell.with(|session| session.traffic());
-        self.counters.gone(cell.transport, traffic, || self.registry.remove(cell.id));
+        self.counters.gone(cell.who.transport, traffic, || self.registry.remove(cell.who.id));
         if self.registry.len() == 0 {
             self.emptied.notify_waiters();
         }

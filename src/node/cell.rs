@@ -22,13 +22,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 /// The lock around [`Edge`] is held for as long as a queue operation or one non-blocking write takes, and never across
 /// an await.
 pub(crate) struct Cell {
-    pub(super) id: SessionId,
-    pub(super) transport: Transport,
-    pub(super) principal: Option<Principal>,
-    pub(super) remote: IpAddr,
-    pub(super) protocol: Option<Box<str>>,
-    /// The id that a SockJS client chose, under which its requests find the session.
-    pub(super) name: Option<Box<str>>,
+    pub(super) who: Identity,
     pub(super) opened_at: Instant,
     pub(super) node: Arc<Node>,
     edge: Mutex<Edge>,
@@ -63,26 +57,21 @@ pub(super) struct Status {
     pub(super) deadline: Option<Instant>,
 }
 
-/// What a [`Cell`] is made of.
+/// What of a session never changes.
 pub(super) struct Identity {
     pub(super) id: SessionId,
     pub(super) transport: Transport,
     pub(super) principal: Option<Principal>,
     pub(super) remote: IpAddr,
     pub(super) protocol: Option<Box<str>>,
+    /// The id that a SockJS client chose, under which its requests find the session.
     pub(super) name: Option<Box<str>>,
 }
 
 impl Cell {
-    pub(super) fn new(identity: Identity, node: Arc<Node>, session: Session, inbox: Option<Box<Inbox>>) -> Arc<Self> {
-        let Identity { id, transport, principal, remote, protocol, name } = identity;
+    pub(super) fn new(who: Identity, node: Arc<Node>, session: Session, inbox: Option<Box<Inbox>>) -> Arc<Self> {
         Arc::new(Self {
-            id,
-            transport,
-            principal,
-            remote,
-            protocol,
-            name,
+            who,
             opened_at: now(),
             node,
             edge: Mutex::new(Edge { session, writer: None, blocked: false, corked: false, dirty: false }),

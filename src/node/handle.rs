@@ -17,27 +17,27 @@ pub struct SessionHandle(pub(super) Arc<Cell>);
 impl SessionHandle {
     /// The session's id, for as long as the process lives.
     pub fn id(&self) -> SessionId {
-        self.0.id
+        self.0.who.id
     }
 
     /// The transport that opened the session. Later receivers of a SockJS session may come by others.
     pub fn transport(&self) -> Transport {
-        self.0.transport
+        self.0.who.transport
     }
 
     /// The WebSocket sub-protocol that the client and the endpoint agreed on.
     pub fn protocol(&self) -> Option<&str> {
-        self.0.protocol.as_deref()
+        self.0.who.protocol.as_deref()
     }
 
     /// Who the session belongs to, if the application's authentication said so.
     pub fn principal(&self) -> Option<&Principal> {
-        self.0.principal.as_ref()
+        self.0.who.principal.as_ref()
     }
 
     /// The client's address: the peer's, or what trusted proxies say of it.
     pub fn remote_addr(&self) -> IpAddr {
-        self.0.remote
+        self.0.who.remote
     }
 
     /// For how long the session has been there.
@@ -125,6 +125,6 @@ impl Eq for SessionHandle {}
 
 impl fmt::Debug for SessionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionHandle").field("id", &self.0.id).field("transport", &self.0.transport).finish()
+        f.debug_struct("SessionHandle").field("id", &self.0.who.id).field("transport", &self.0.who.transport).finish()
     }
 }

@@ -132,13 +132,13 @@ impl Group {
     }
 
     pub(super) fn remove(&self, cell: &Arc<Cell>) {
-        self.command(cell, -1, Command::Leave(self.0.id, cell.id));
+        self.command(cell, -1, Command::Leave(self.0.id, cell.who.id));
     }
 
     fn command(&self, cell: &Cell, change: isize, command: Command) {
         let Some(hub) = self.0.hub.upgrade() else { return };
         let Some(runtime) = hub.runtime.get() else { return };
-        let part = hub.part_of(cell.id);
+        let part = hub.part_of(cell.who.id);
         let mut members = self.0.members.lock();
         members[part] = members[part].saturating_add_signed(change);
         hub.parts[part].push(command, runtime);
@@ -311,7 +311,7 @@ impl Members {
     fn join(&mut self, group: Group, cell: Arc<Cell>) {
         let membership = || Membership { _group: group.clone(), sessions: IndexMap::new() };
         let membership = self.groups.entry(group.0.id).or_insert_with(membership);
-        membership.sessions.insert(cell.id, cell);
+        membership.sessions.insert(cell.who.id, cell);
     }
 
     fn leave(&mut self, group: u64, id: SessionId) {

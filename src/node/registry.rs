@@ -49,7 +49,7 @@ pub(super) struct Named {
 
 impl Registry {
     pub(super) fn insert(&self, cell: Arc<Cell>) {
-        self.live.lock().insert(cell.id, cell);
+        self.live.lock().insert(cell.who.id, cell);
     }
 
     pub(super) fn remove(&self, id: SessionId) {
@@ -103,7 +103,7 @@ impl Registry {
 impl Named {
     fn lookup(&self, name: &str, principal: Option<&Principal>) -> Lookup {
         match self.sessions.get(name) {
-            Some(cell) if cell.principal.as_ref() == principal => Lookup::Found(Arc::clone(cell)),
+            Some(cell) if cell.who.principal.as_ref() == principal => Lookup::Found(Arc::clone(cell)),
             Some(_) => Lookup::Foreign,
             None if self.lost.get(name).is_some_and(|until| *until > now()) => Lookup::Lost,
             None => Lookup::Unknown,
