@@ -47,7 +47,7 @@ impl Handler for App {
         async move {
             match &*text {
                 "hang" => std::future::pending().await,
-                "wait" => tokio::time::sleep(Duration::from_secs(60)).await,
+                "wait" => tokio::time::sleep(Duration::from_millis(300)).await,
                 "close" => session.close(),
                 "join" => session.join("all"),
                 "many" => (0..6_000).for_each(|n| session.send(n.to_string()).unwrap()),
@@ -251,10 +251,13 @@ async fn posts_to_a_session_that_has_ended_are_answered_at_once_and_dropped() {
     drain.abort();
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_slow_handler_is_not_its_client_s_silence() {
     let app = App::default();
-    let server = start(&app).await;
+    let mut settings = Settings::default();
+    settings.session.heartbeat = Duration::from_millis(100);
+    settings.session.heartbeat_answer = Duration::from_millis(20);
+    let server = TestServer::start(settings, app.clone()).await;
     let mut socket = Socket::raw(&server).await;
     socket.send("wait").await;
     socket.send("still here").await;
@@ -268,7 +271,7 @@ async fn a_slow_handler_is_not_its_client_s_silence() {
             }
         }
     }
-    assert_eq!(pings, 2, "one in 25 s, while the handler took 60");
+    assert!(pings > 0, "the handler took longer than a heartbeat and its answer");
 }
 
 #[tokio::test]
