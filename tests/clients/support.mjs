@@ -128,6 +128,8 @@ export async function startServer({ program = process.env.BYWAY_TEST_SERVER, fla
   });
   return {
     base,
+    /** Ends the server at once, if it is still there. */
+    kill: () => child.kill('SIGKILL'),
     /** Ends the server; throws when it was gone before. */
     async stop() {
       const early = died;
