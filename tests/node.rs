@@ -61,6 +61,18 @@ impl Handler for App {
     }
 }
 
+/// A socket whose session is a member of the group.
+async fn member(server: &TestServer, app: &App) -> (Socket, byway::Group) {
+    let mut socket = Socket::raw(server).await;
+    socket.send("join").await;
+    app.until("join").await;
+    let group = server.byway.group("all");
+    while group.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    (socket, group)
+}
+
 async fn start(app: &App) -> TestServer {
     TestServer::start(Settings::default(), app.clone()).await
 }
@@ -195,13 +207,7 @@ async fn a_burst_of_more_messages_than_the_queue_holds_is_answered_to_the_last()
 async fn a_burst_of_publications_ends_no_subscriber_that_reads() {
     let app = App::default();
     let server = start(&app).await;
-    let mut socket = Socket::raw(&server).await;
-    socket.send("join").await;
-    app.until("join").await;
-    let group = server.byway.group("all");
-    while group.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let (mut socket, group) = member(&server, &app).await;
     (0..10_000).for_each(|n| group.publish(n.to_string()).unwrap());
     for n in 0..10_000 {
         assert_eq!(socket.text().await, n.to_string());
@@ -216,13 +222,7 @@ async fn publications_beyond_the_limit_are_refused_until_those_before_are_carrie
     settings.limits.publish_messages = 10;
     settings.limits.publish_bytes = 100;
     let server = TestServer::start(settings, app.clone()).await;
-    let mut socket = Socket::raw(&server).await;
-    socket.send("join").await;
-    app.until("join").await;
-    let group = server.byway.group("all");
-    while group.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let (mut socket, group) = member(&server, &app).await;
     let taken = (0..20).take_while(|n| group.publish(n.to_string()).is_ok()).count();
     assert_eq!(taken, 10);
     for n in 0..10 {

@@ -211,9 +211,7 @@ impl Node {
             group.remove(cell);
         }
         // Nobody takes messages out any more, so nobody may wait for room.
-        if let Some(inbox) = &cell.inbox {
-            inbox.close();
-        }
+        cell.discard_inbox();
         self.counters.ended(disconnect);
         let traffic = cell.with(|session| session.traffic());
         tracing::info!(

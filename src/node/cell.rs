@@ -117,9 +117,7 @@ impl Cell {
     /// Queues a message and writes it at once if that is possible.
     pub(super) fn send(&self, message: Arc<Outgoing>) -> Result<(), SendError> {
         let mut edge = self.edge.lock();
-        edge.make_room(self, &message);
-        let sent = edge.session.send(message, now);
-        edge.after_send(self, &sent);
+        let sent = edge.queue(self, message);
         if !edge.corked {
             edge.flush(self);
         }
@@ -234,20 +232,20 @@ impl Edge {
     /// A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
     fn enqueue(&mut self, cell: &Cell, messages: &[Arc<Outgoing>]) {
         for message in messages {
-            self.make_room(cell, message);
-            let sent = self.session.send(Arc::clone(message), now);
-            if sent == Err(SendError::NotText) {
+            if self.queue(cell, Arc::clone(message)) == Err(SendError::NotText) {
                 self.session.close(Disconnect::NOT_TEXT, now());
                 cell.driver.wake();
             }
-            self.after_send(cell, &sent);
         }
     }
 
-    fn after_send(&self, cell: &Cell, sent: &Result<(), SendError>) {
-        if *sent == Err(SendError::SlowConsumer) {
+    fn queue(&mut self, cell: &Cell, message: Arc<Outgoing>) -> Result<(), SendError> {
+        self.make_room(cell, &message);
+        let sent = self.session.send(message, now);
+        if sent == Err(SendError::SlowConsumer) {
             cell.driver.wake();
         }
+        sent
     }
 
     /// Writes what can be written now; wakes whoever has to do it otherwise.

@@ -40,7 +40,6 @@ async fn clean_up(cell: &Arc<Cell>) {
     cell.break_off();
     cell.with(|session| session.socket_lost());
     cell.drop_writer();
-    cell.discard_inbox();
     if cell.node.session_ended(cell, &Disconnect::INTERNAL_ERROR) {
         let (handler, session) = (Arc::clone(&cell.node.handler), SessionHandle(Arc::clone(cell)));
         AssertUnwindSafe(handler.ended(&session, &Disconnect::INTERNAL_ERROR)).catch_unwind().await.ok();
@@ -56,7 +55,6 @@ async fn run(cell: Arc<Cell>, input: Input) {
     while let Some(message) = driver.next_message().await {
         driver.attend(handler.message(&session, message)).await;
     }
-    driver.cell.discard_inbox();
     let disconnect = driver.disconnect();
     driver.cell.node.session_ended(&driver.cell, &disconnect);
     driver.attend(handler.ended(&session, &disconnect)).await;
