@@ -26,7 +26,10 @@ pub mod server;
 pub mod session;
 mod transport;
 
-pub use model::{CloseCodeError, Disconnect, Message, Principal, SessionId, Transport};
+pub use model::{
+    CloseCodeError, Destination, DestinationError, DestinationPattern, Disconnect, Headers, Message, Principal,
+    Publication, SessionId, Transport,
+};
 pub use node::{
     Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SettingsError,
     SockJsSettings, Stats, WebSocketSettings,
