@@ -231,6 +231,7 @@ impl Node {
             messages_out = traffic.messages_out,
             bytes_out = traffic.bytes_out,
             dropped = traffic.dropped,
+            conflated = traffic.conflated,
             "session ended"
         );
         true

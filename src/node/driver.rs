@@ -154,7 +154,7 @@ impl Driver {
     /// go of, however long the handler still takes.
     fn poll_unread(&mut self) {
         if self.cell.with(|session| {
-            session.heard();
+            session.busy();
             matches!(session.state(), State::Closed(_))
         }) {
             self.cell.drop_writer();

@@ -11,6 +11,7 @@ mod handle;
 mod handler;
 mod hub;
 mod inbox;
+mod inner;
 mod io;
 mod receiver;
 mod registry;
