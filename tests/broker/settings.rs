@@ -200,3 +200,36 @@ fn a_misspelt_setting_is_not_ignored() {
         assert!(Figment::from(Toml::string(toml)).extract::<BrokerSettings>().is_err(), "{toml}");
     }
 }
+
+const MANUAL: &str = include_str!("../../docs/broker.md");
+
+/// The settings with their defaults, as the manual writes them.
+fn defaults(settings: impl serde::Serialize, prefix: &str) -> Vec<(String, String)> {
+    let serde_json::Value::Object(entries) = serde_json::to_value(settings).unwrap() else { unreachable!() };
+    let scalar = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    let plain = entries.iter().filter(|(_, value)| value.is_string() || value.is_number());
+    plain.map(|(key, value)| (format!("{prefix}{key}"), scalar(value))).collect()
+}
+
+#[test]
+fn the_manual_has_every_limit_with_its_default() {
+    let settings = BrokerSettings::default();
+    let mut expected = defaults(&settings.queue, "");
+    expected.extend(defaults(&settings.directory, "directory."));
+    expected.extend(defaults(&settings, ""));
+    expected.push(("max_age".to_owned(), settings.queue.max_age.map_or("none", |_| "some").to_owned()));
+    assert_eq!(expected.len(), 10 + 2 + 4);
+    for (key, default) in expected {
+        assert!(MANUAL.contains(&format!("\n| `{key}` | `{default}` | ")), "{key} = {default}");
+    }
+}
+
+#[test]
+fn the_manuals_examples_are_valid() {
+    let examples: Vec<_> = MANUAL.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        assert_ne!(read(example), BrokerSettings::default(), "{example}");
+        assert_eq!(read(example).validate(), Ok(()), "{example}");
+    }
+}

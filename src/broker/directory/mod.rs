@@ -15,7 +15,8 @@ use tree::Tree;
 /// leaves nothing behind: the memory follows the number of patterns down as well as up.
 #[derive(Debug)]
 pub struct Directory<S> {
-    exact: HashMap<Destination, S>,
+    /// By text of its own: a [`Destination`] may share the buffer that it was received in, and keep all of that.
+    exact: HashMap<Box<str>, S>,
     wild: Tree<S>,
     settings: DirectorySettings,
 }
@@ -51,7 +52,7 @@ impl<S> Directory<S> {
     /// The listeners of exactly this pattern.
     pub fn get(&self, pattern: &DestinationPattern) -> Option<&S> {
         match pattern.as_destination() {
-            Some(destination) => self.exact.get(&destination),
+            Some(destination) => self.exact.get(destination.as_str()),
             None => self.wild.get(pattern),
         }
     }
@@ -67,7 +68,7 @@ impl<S> Directory<S> {
             return Err(DirectoryFull);
         }
         Ok(match pattern.as_destination() {
-            Some(destination) => self.exact.entry(destination).or_insert_with(listeners),
+            Some(destination) => self.exact.entry(destination.as_str().into()).or_insert_with(listeners),
             None => self.wild.get_or_insert_with(pattern, listeners),
         })
     }
@@ -75,14 +76,14 @@ impl<S> Directory<S> {
     /// Forgets a pattern, and answers who listened to it.
     pub fn remove(&mut self, pattern: &DestinationPattern) -> Option<S> {
         let Some(destination) = pattern.as_destination() else { return self.wild.remove(pattern) };
-        let removed = self.exact.remove(&destination);
+        let removed = self.exact.remove(destination.as_str());
         shrink(&mut self.exact);
         removed
     }
 
     /// All whose pattern matches `destination`, each once, in no order.
     pub fn matching(&self, destination: &Destination) -> impl Iterator<Item = &S> {
-        self.exact.get(destination).into_iter().chain(self.wild.matching(destination))
+        self.exact.get(destination.as_str()).into_iter().chain(self.wild.matching(destination))
     }
 
     fn has_room_for(&self, pattern: &DestinationPattern) -> bool {

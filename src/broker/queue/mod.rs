@@ -122,7 +122,8 @@ impl WorkQueue {
     /// The next message to hand over, if one waits and a consumer can take it: one that has not too much unacknowledged,
     /// and of which `has_room` is true. Consumers take turns; one without room keeps its place in line.
     ///
-    /// What is handed to a consumer that does not acknowledge is settled with that. A call costs one question for each
+    /// What is handed to a consumer that does not acknowledge is settled with that. Age is looked at only by
+    /// [`handle_timeout`](Self::handle_timeout). A call costs one question for each
     /// consumer that stands in line before the one that is found.
     pub fn next_delivery(&mut self, has_room: impl FnMut(ConsumerId) -> bool) -> Option<Delivery> {
         if !self.backlog.has_ready() {
