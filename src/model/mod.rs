@@ -1,5 +1,6 @@
 //! The words that every layer shares. Nothing here does anything.
 
+mod ack;
 mod destination;
 mod disconnect;
 pub mod duration;
@@ -9,6 +10,7 @@ mod principal;
 mod publication;
 mod transport;
 
+pub use ack::AckMode;
 pub use destination::{Destination, DestinationError, DestinationPattern};
 pub use disconnect::{CloseCodeError, Disconnect};
 pub use headers::Headers;
