@@ -7,7 +7,7 @@
 //! Layers, from the bottom; each knows only those before it:
 //!
 //! - [`model`]: the words that all layers share
-//! - [`protocol`]: SockJS and WebSocket, sans-IO
+//! - [`protocol`]: SockJS, STOMP and WebSocket, sans-IO
 //! - [`session`]: the life of one session, sans-IO
 //! - [`policy`]: who may come in
 //! - [`broker`]: what becomes of a publication, sans-IO

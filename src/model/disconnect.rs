@@ -60,6 +60,15 @@ table! {
     NO_HEARTBEAT = 3000, "No response from heartbeat", true, "no_heartbeat";
     /// A SockJS client sent something that is not SockJS.
     BROKEN_FRAMING = 3000, "Broken framing.", false, "broken_framing";
+    /// The client broke STOMP.
+    STOMP_PROTOCOL_ERROR = 1002, "STOMP protocol error", false, "stomp_protocol_error";
+    /// A STOMP frame that is right in itself, but not now: before CONNECT, behind DISCONNECT, a second CONNECT, an id that
+    /// is in use or that nothing has.
+    STOMP_SEQUENCE = 1008, "STOMP frame out of sequence", false, "stomp_sequence";
+    /// More STOMP subscriptions, or more or larger transactions, than a client may have.
+    STOMP_LIMIT = 1008, "STOMP limit exceeded", false, "stomp_limit";
+    /// The client did not say who it is within the time that it had.
+    CONNECT_TIMEOUT = 1008, "No CONNECT in time", true, "connect_timeout";
     /// A second receiver while one is attached. It ends that receiver, not the session.
     ANOTHER_CONNECTION = 2010, "Another connection still open", false, "another_connection";
 }
