@@ -235,3 +235,13 @@ fn read_action(frame: Frame, version: Version, receipt: Option<ByteString>) -> R
         _ => command::send(frame, receipt).map(Action::Send),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_below_320_bytes() {
+        assert!(size_of::<Connection>() < 320, "{}", size_of::<Connection>());
+    }
+}

@@ -210,3 +210,38 @@ impl std::fmt::Debug for Decoder {
         f.debug_struct("Decoder").field("version", &self.version).field("failed", &self.failed).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_keeps_no_buffer_between_frames() {
+        let mut decoder = Decoder::new(Arc::default());
+        for part in ["CONN", "ECT\naccept-version:1.2\n", "\n", "\0\n", "\r", "\n"] {
+            decoder.feed(part.into());
+            let _ = decoder.next_frame();
+        }
+        assert!(!decoder.is_partial());
+        assert_eq!((decoder.carry.capacity(), decoder.input.len()), (0, 0));
+    }
+
+    #[test]
+    fn an_announced_length_reserves_nothing() {
+        let mut decoder = Decoder::new(Arc::default());
+        decoder.set_version(Version::V1_2);
+        decoder.feed("SEND\ndestination:/a\ncontent-length:65536\n\nabc".into());
+        assert_eq!(decoder.next_frame(), Ok(None));
+        assert!(decoder.carry.capacity() < 16);
+    }
+
+    #[test]
+    fn a_decoder_that_failed_stays_failed_and_keeps_nothing() {
+        let mut decoder = Decoder::new(Arc::default());
+        for part in ["SEND\n\n\0", "CONNECT\naccept-version:1.2\n\n\0"] {
+            decoder.feed(part.into());
+            assert_eq!(decoder.next_frame(), Err(DecodeError::NotConnected));
+        }
+        assert!(!decoder.is_partial());
+    }
+}

@@ -8,7 +8,7 @@ use bytes::Bytes;
 /// The server's heartbeat: an EOL between frames (STOMP 1.1 and 1.2, "Heart-beating").
 pub const HEARTBEAT: &str = "\n";
 
-/// What servers of STOMP call themselves in CONNECTED. It gives no version away.
+/// What CONNECTED says of the server: a name, and no version for attackers to look up.
 const SERVER: &str = "byway";
 
 const COMMAND: &str = "MESSAGE\n";

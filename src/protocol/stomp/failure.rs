@@ -36,7 +36,7 @@ impl Failure {
 
     /// No version of the client's is the server's.
     pub(super) fn no_common_version() -> Self {
-        let detail = concat!("Supported protocol versions are ", "1.0,1.1,1.2", ".");
+        let detail = format!("Supported protocol versions are {}.", Version::SUPPORTED);
         let failure = Self::new(Disconnect::STOMP_PROTOCOL_ERROR, "No common protocol version", detail);
         Self { lists_versions: true, ..failure }
     }
