@@ -10,6 +10,7 @@
 //! - [`protocol`]: SockJS and WebSocket, sans-IO
 //! - [`session`]: the life of one session, sans-IO
 //! - [`policy`]: who may come in
+//! - [`messaging`]: what destinations mean to an application: handlers, replies, events
 //! - `node`: sessions made to live: registry, driver, hub
 //! - `transport`: poem endpoints, one file for each way in
 //! - [`server`]: the accept loop, and what the binary serves
@@ -18,6 +19,7 @@
 //! docs/architecture.md is the map, and says where what belongs.
 
 pub mod config;
+pub mod messaging;
 pub mod model;
 mod node;
 pub mod policy;
