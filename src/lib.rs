@@ -11,6 +11,7 @@
 //! - [`session`]: the life of one session, sans-IO
 //! - [`policy`]: who may come in
 //! - [`broker`]: what becomes of a publication, sans-IO
+//! - [`messaging`]: what destinations mean to an application: handlers, replies, events
 //! - `node`: sessions made to live: registry, driver, hub
 //! - `transport`: poem endpoints, one file for each way in
 //! - [`server`]: the accept loop, and what the binary serves
@@ -20,6 +21,7 @@
 
 pub mod broker;
 pub mod config;
+pub mod messaging;
 pub mod model;
 mod node;
 pub mod policy;
