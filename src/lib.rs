@@ -28,11 +28,11 @@ mod transport;
 
 pub use model::{
     CloseCodeError, Destination, DestinationError, DestinationPattern, Disconnect, Headers, Message, Principal,
-    Publication, SessionId, Transport,
+    Publication, Secret, SessionId, SettingsError, Transport,
 };
 pub use node::{
-    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SettingsError,
-    SockJsSettings, Stats, WebSocketSettings,
+    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SockJsSettings, Stats,
+    WebSocketSettings,
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};

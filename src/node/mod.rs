@@ -23,7 +23,7 @@ pub use drain::Drained;
 pub use handle::SessionHandle;
 pub use handler::Handler;
 pub use hub::{Group, PublishError};
-pub use settings::{LimitSettings, Settings, SettingsError, SockJsSettings, WebSocketSettings};
+pub use settings::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 pub use stats::Stats;
 
 pub(crate) use byway::{Node, Opening};
