@@ -33,10 +33,12 @@ mod transport;
 pub use model::{
     AckMode, CloseCodeError, Destination, DestinationError, DestinationPattern, Disconnect, Headers, Message,
     Principal, Publication, SessionId, Transport,
+    CloseCodeError, Destination, DestinationError, DestinationPattern, Disconnect, Headers, Message, Principal,
+    Publication, Secret, SessionId, SettingsError, Transport,
 };
 pub use node::{
-    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SettingsError,
-    SockJsSettings, Stats, WebSocketSettings,
+    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SockJsSettings, Stats,
+    WebSocketSettings,
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};

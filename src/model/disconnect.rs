@@ -69,6 +69,22 @@ table! {
     STOMP_LIMIT = 1008, "STOMP limit exceeded", false, "stomp_limit";
     /// The client did not say who it is within the time that it had.
     CONNECT_TIMEOUT = 1008, "No CONNECT in time", true, "connect_timeout";
+    /// The client did not say who it is in time.
+    NOT_CONNECTED_IN_TIME = 1008, "No CONNECT in time", false, "not_connected_in_time";
+    /// Whether the client is who it says cannot be told at present: keys cannot be fetched.
+    AUTHENTICATION_UNAVAILABLE = 1013, "Authentication unavailable", true, "authentication_unavailable";
+    /// The client did not say who it is, or did not show it.
+    AUTHENTICATION_FAILED = 4401, "Authentication failed", false, "authentication_failed";
+    /// The client's token has expired. With a new one it may come back.
+    TOKEN_EXPIRED = 4401, "Token expired", true, "token_expired";
+    /// The user, the token or the session was revoked.
+    REVOKED = 4401, "Revoked", false, "revoked";
+    /// The client did what it may not do, such as becoming somebody else.
+    FORBIDDEN = 4403, "Forbidden", false, "forbidden";
+    /// The client sent more than its limits allow.
+    RATE_LIMITED = 4429, "Too many messages", true, "rate_limited";
+    /// Too many clients of this address failed to show who they are.
+    TOO_MANY_FAILURES = 4429, "Too many failed attempts", true, "too_many_failures";
     /// A second receiver while one is attached. It ends that receiver, not the session.
     ANOTHER_CONNECTION = 2010, "Another connection still open", false, "another_connection";
 }

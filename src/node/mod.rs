@@ -27,6 +27,8 @@ pub use handle::SessionHandle;
 pub use handler::Handler;
 pub use hub::PublishError;
 pub use settings::{LimitSettings, Settings, SettingsError, SockJsSettings, WebSocketSettings};
+pub use hub::{Group, PublishError};
+pub use settings::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 pub use stats::Stats;
 
 pub(crate) use byway::{Node, Opening};
