@@ -32,13 +32,11 @@ mod transport;
 
 pub use model::{
     AckMode, CloseCodeError, Destination, DestinationError, DestinationPattern, Disconnect, Headers, Message,
-    Principal, Publication, SessionId, Transport,
-    CloseCodeError, Destination, DestinationError, DestinationPattern, Disconnect, Headers, Message, Principal,
-    Publication, Secret, SessionId, SettingsError, Transport,
+    Principal, Publication, Secret, SessionId, SettingsError, Transport,
 };
 pub use node::{
-    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SockJsSettings, Stats,
-    WebSocketSettings,
+    Byway, Drained, Group, Handler, LimitSettings, PublishError, Refusals, SessionHandle, Settings, SockJsSettings,
+    Stats, Stomp, WebSocketSettings,
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};

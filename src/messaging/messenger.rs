@@ -3,10 +3,12 @@
 use super::settings::MessagingSettings;
 use super::{IntoPayload, Json, Users};
 use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
+use crate::policy::{Revocation, RevocationsFull};
 use bytestring::ByteString;
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What carries out what a [`Messenger`] is told: the node. Nothing here waits.
 pub trait Outlet: Send + Sync + 'static {
@@ -23,6 +25,9 @@ pub trait Outlet: Send + Sync + 'static {
 
     /// Ends a session; false where there is none.
     fn disconnect(&self, session: SessionId, disconnect: Disconnect) -> bool;
+
+    /// Takes something back: tokens that it is about are refused until `until`, and its sessions end. How many did.
+    fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull>;
 
     /// Who is connected.
     fn users(&self) -> &Users;
@@ -169,6 +174,14 @@ impl Messenger {
     pub fn disconnect_user(&self, name: &str, disconnect: &Disconnect) -> usize {
         let sessions = self.users().sessions_of(name);
         sessions.into_iter().filter(|session| self.disconnect(*session, disconnect.clone())).count()
+    }
+
+    /// Takes back what a user, a session or a token may do: its sessions end at once with
+    /// [`REVOKED`](Disconnect::REVOKED), and its tokens that were issued until now are refused until `until`, by when
+    /// the last of them should have expired. How many sessions ended. It is an error that more revocations would have to
+    /// be remembered than may be; nothing is revoked then.
+    pub fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
+        self.outlet.revoke(what, until)
     }
 
     /// A publication under the destination that a user's session calls it by.

@@ -239,7 +239,7 @@ impl Part {
 
 fn with_headers(mut publication: Publication, headers: Headers) -> Publication {
     for (name, value) in headers.iter() {
-        publication.headers.set(name, value);
+        publication.headers.set(name.clone(), value.clone());
     }
     publication
 }

@@ -65,12 +65,14 @@ table! {
     /// A STOMP frame that is right in itself, but not now: before CONNECT, behind DISCONNECT, a second CONNECT, an id that
     /// is in use or that nothing has.
     STOMP_SEQUENCE = 1008, "STOMP frame out of sequence", false, "stomp_sequence";
+    /// What the client asked for cannot be done, such as a message that its handler does not understand.
+    REFUSED = 4400, "Refused", false, "refused";
+    /// The server has too much to do for this; later it may be possible.
+    OVERLOADED = 1013, "Try again later", true, "overloaded";
     /// More STOMP subscriptions, or more or larger transactions, than a client may have.
     STOMP_LIMIT = 1008, "STOMP limit exceeded", false, "stomp_limit";
     /// The client did not say who it is within the time that it had.
     CONNECT_TIMEOUT = 1008, "No CONNECT in time", true, "connect_timeout";
-    /// The client did not say who it is in time.
-    NOT_CONNECTED_IN_TIME = 1008, "No CONNECT in time", false, "not_connected_in_time";
     /// Whether the client is who it says cannot be told at present: keys cannot be fetched.
     AUTHENTICATION_UNAVAILABLE = 1013, "Authentication unavailable", true, "authentication_unavailable";
     /// The client did not say who it is, or did not show it.

@@ -125,7 +125,6 @@ impl Cell {
     }
 
     /// Queues messages in this order, up to the first that is refused, and writes them together.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the protocols to come"))]
     pub(crate) fn send_all(&self, messages: &[Arc<Outgoing>]) -> Result<(), SendError> {
         let mut edge = self.edge.lock();
         let sent = messages.iter().try_for_each(|message| edge.queue(self, Arc::clone(message)));

@@ -29,8 +29,7 @@ thread_local! {
 }
 
 /// Runs a session to its end, also when something breaks that is no handler's doing.
-pub(super) async fn drive(cell: Arc<Cell>, input: Input) {
-    let mut speaker = cell.node.language.speaker();
+pub(super) async fn drive(cell: Arc<Cell>, mut speaker: Box<dyn Speaker>, input: Input) {
     let run = AssertUnwindSafe(run(Arc::clone(&cell), input, &mut *speaker)).catch_unwind();
     if run.await.is_err() {
         clean_up(&cell, &mut *speaker).await;

@@ -38,7 +38,7 @@ impl Groups {
     }
 
     /// Publications are carried where the sessions run.
-    pub(super) fn run_on(&self, runtime: Handle) {
+    pub(super) fn run_on(&self, runtime: &Handle) {
         self.hub.run_on(runtime);
     }
 

@@ -1,10 +1,13 @@
 //! What an application does with sessions.
 
 use super::SessionHandle;
-use crate::model::{Disconnect, Message};
+use super::byway::Node;
+use crate::model::{Disconnect, Message, Secret};
 use futures_util::future::BoxFuture;
+use http::HeaderMap;
 use std::future::Future;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// An application: told when a session opened, sent a message, and ended.
 ///
@@ -41,9 +44,21 @@ pub trait Handler: Send + Sync + 'static {
     }
 }
 
-/// What the sessions of an endpoint speak; makes a speaker for each.
+/// What the sessions of an endpoint speak. It makes a speaker for each, who is told of a token that came before the
+/// session did, with its HTTP request.
 pub(super) trait Language: Send + Sync {
-    fn speaker(&self) -> Box<dyn Speaker>;
+    fn speaker(&self, session: &SessionHandle, token: Option<Secret>) -> Box<dyn Speaker>;
+
+    /// The token that comes with a request, if that is a place for one.
+    fn token(&self, _: &HeaderMap, _: Option<&str>) -> Option<Secret> {
+        None
+    }
+
+    /// Called once, when the endpoint is complete.
+    fn attach(&self, _: &Arc<Node>) {}
+
+    /// Called before a session opens, with where sessions run.
+    fn run_on(&self, _: &Handle) {}
 }
 
 /// What one session speaks with its client: told what happens, one call at a time. Owned by the session's driver.
@@ -63,7 +78,7 @@ impl<H> Raw<H> {
 }
 
 impl<H: Handler> Language for Raw<H> {
-    fn speaker(&self) -> Box<dyn Speaker> {
+    fn speaker(&self, _: &SessionHandle, _: Option<Secret>) -> Box<dyn Speaker> {
         Box::new(Self(Arc::clone(&self.0)))
     }
 }

@@ -6,7 +6,6 @@ use crate::model::Disconnect;
 use crate::session::{Deadline, Ending, KeepAlive, Outgoing};
 use std::sync::Arc;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the protocols to come"))]
 impl Cell {
     /// See [`Session::keep_alive`](crate::session::Session::keep_alive).
     pub(crate) fn keep_alive(&self, keep_alive: KeepAlive) {

@@ -2,6 +2,7 @@
 //!
 //! Each [`Byway`] is a node of its own: its sessions, groups, limits and counters are shared with no other.
 
+mod broker;
 mod byway;
 mod cell;
 mod drain;
@@ -17,6 +18,7 @@ mod receiver;
 mod registry;
 mod settings;
 mod stats;
+mod stomp;
 #[cfg(test)]
 mod tests;
 
@@ -26,10 +28,9 @@ pub use group::Group;
 pub use handle::SessionHandle;
 pub use handler::Handler;
 pub use hub::PublishError;
-pub use settings::{LimitSettings, Settings, SettingsError, SockJsSettings, WebSocketSettings};
-pub use hub::{Group, PublishError};
 pub use settings::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 pub use stats::Stats;
+pub use stomp::{Refusals, Stomp};
 
 pub(crate) use byway::{Node, Opening};
 pub(crate) use driver::SocketInput;

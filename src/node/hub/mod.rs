@@ -14,6 +14,7 @@
 mod part;
 
 use super::cell::Cell;
+use super::settings::LimitSettings;
 use crate::model::SessionId;
 use crate::session::Outgoing;
 use parking_lot::Mutex;
@@ -84,14 +85,20 @@ pub(super) struct Seat<K: Kind> {
 type Member = (SessionId, u64);
 
 impl<K: Kind> Hub<K> {
-    pub(super) fn new(parts: usize, limits: (usize, usize)) -> Arc<Self> {
+    fn new(parts: usize, limits: (usize, usize)) -> Arc<Self> {
         let parts = (0..parts.max(1)).map(|_| Arc::default()).collect();
         Arc::new(Self { parts, next: AtomicU64::default(), runtime: OnceLock::new(), limits })
     }
 
+    /// One part for each core.
+    pub(super) fn for_limits(limits: &LimitSettings) -> Arc<Self> {
+        let parts = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::new(parts, (limits.publish_messages, limits.publish_bytes))
+    }
+
     /// The parts run where the sessions do.
-    pub(super) fn run_on(&self, runtime: Handle) {
-        self.runtime.get_or_init(|| runtime);
+    pub(super) fn run_on(&self, runtime: &Handle) {
+        self.runtime.get_or_init(|| runtime.clone());
     }
 
     /// An audience that nobody belongs to yet.

@@ -3,6 +3,7 @@ use super::transaction::Transactions;
 use super::{Action, Command, Connect, Decoder, Event, Failure, Frame, StompSettings, SubscriptionId, Version, encode};
 use crate::model::Message;
 use bytestring::ByteString;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The server's side of one STOMP connection: a client's messages in, checked [`Event`]s out.
@@ -22,7 +23,7 @@ pub struct Connection {
     state: State,
     answers_in_binary: bool,
     /// The ids that are taken, sorted.
-    subscriptions: Vec<SubscriptionId>,
+    subscriptions: BTreeMap<SubscriptionId, Held>,
     transactions: Transactions,
 }
 
@@ -49,7 +50,7 @@ impl Connection {
             settings,
             state: State::Fresh,
             answers_in_binary: false,
-            subscriptions: Vec::new(),
+            subscriptions: BTreeMap::new(),
             transactions: Transactions::default(),
         }
     }
@@ -80,6 +81,13 @@ impl Connection {
     pub fn connected(&mut self, connect: &Connect, session: &str, user: Option<&str>) -> Message {
         self.state = State::Open(connect.version);
         self.in_kind(encode::connected(connect, session, user))
+    }
+
+    /// The caller refused this subscription, and goes on.
+    pub fn refused(&mut self, id: &SubscriptionId) {
+        if let Some(held) = self.subscriptions.get_mut(id) {
+            *held = Held::Refused;
+        }
     }
 
     /// The RECEIPT for a frame that asked for one.
@@ -207,25 +215,35 @@ impl Connection {
         Ok(receipt.map(Event::Receipt))
     }
 
-    /// Different subscriptions have different ids (STOMP 1.2, "SUBSCRIBE id Header").
+    /// Different subscriptions have different ids (STOMP 1.2, "SUBSCRIBE id Header"). One that was refused can be asked for
+    /// again.
     fn take_id(&mut self, id: &SubscriptionId) -> Result<(), Failure> {
-        let Err(at) = self.subscriptions.binary_search(id) else {
-            return Err(Failure::sequence("Subscription id in use", "Each subscription has an id of its own."));
+        let full = self.subscriptions.len() >= self.settings.max_subscriptions;
+        match self.subscriptions.get(id) {
+            Some(Held::Taken) => {
+                return Err(Failure::sequence("Subscription id in use", "Each subscription has an id of its own."));
+            }
+            None if full => {
+                return Err(Failure::limit("Too many subscriptions", "Unsubscribe before the next subscription."));
+            }
+            Some(Held::Refused) | None => self.subscriptions.insert(id.clone(), Held::Taken),
         };
-        if self.subscriptions.len() >= self.settings.max_subscriptions {
-            return Err(Failure::limit("Too many subscriptions", "Unsubscribe before the next subscription."));
-        }
-        self.subscriptions.insert(at, id.clone());
         Ok(())
     }
 
-    /// UNSUBSCRIBE means a subscription that there is (STOMP 1.2, "UNSUBSCRIBE").
+    /// UNSUBSCRIBE means a subscription that there is (STOMP 1.2, "UNSUBSCRIBE"), or one that was refused: its client may
+    /// have sent both at once.
     fn free_id(&mut self, id: &SubscriptionId) -> Result<(), Failure> {
-        let unknown = |_| Failure::sequence("Unknown subscription", "UNSUBSCRIBE names a subscription that there is.");
-        let at = self.subscriptions.binary_search(id).map_err(unknown)?;
-        self.subscriptions.remove(at);
-        Ok(())
+        let unknown = || Failure::sequence("Unknown subscription", "UNSUBSCRIBE names a subscription that there is.");
+        self.subscriptions.remove(id).map(drop).ok_or_else(unknown)
     }
+}
+
+/// What became of a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Taken,
+    Refused,
 }
 
 fn read_action(frame: Frame, version: Version, receipt: Option<ByteString>) -> Result<Action, Failure> {

@@ -48,6 +48,16 @@ pub enum Action {
     Nack(Ack),
 }
 
+impl Action {
+    /// The receipt that the client asked for.
+    pub fn receipt(&self) -> Option<&ByteString> {
+        match self {
+            Self::Send(send) => send.receipt.as_ref(),
+            Self::Ack(ack) | Self::Nack(ack) => ack.receipt.as_ref(),
+        }
+    }
+}
+
 /// CONNECT or STOMP. `Debug` shows no secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Connect {
@@ -116,6 +126,13 @@ pub enum SubscriptionId {
 }
 
 impl SubscriptionId {
+    /// What the client calls it.
+    pub fn as_text(&self) -> &ByteString {
+        match self {
+            Self::Named(id) | Self::Destination(id) => id,
+        }
+    }
+
     /// The `subscription` header of MESSAGE, where there is one.
     pub fn header(&self) -> Option<&ByteString> {
         match self {

@@ -1,6 +1,6 @@
 use super::encode::{self, push_header};
 use super::{DecodeError, Version};
-use crate::model::{Disconnect, Message};
+use crate::model::{Destination, Disconnect, Message};
 use bytestring::ByteString;
 
 /// Why a connection ends: what the ERROR frame says, and how the session is closed behind it.
@@ -62,6 +62,13 @@ impl Failure {
         Self { receipt, ..self }
     }
 
+    /// The same, with the frame that it is about: its command, and its destination as far as that is short.
+    #[must_use]
+    pub fn about(self, command: &str, destination: &str) -> Self {
+        let end = destination.floor_char_boundary(MAX_DESTINATION.min(destination.len()));
+        Self { message: format!("{}: {command} {}", self.message, &destination[..end]).into(), ..self }
+    }
+
     /// How the session ends behind the ERROR.
     pub fn disconnect(&self) -> &Disconnect {
         &self.disconnect
@@ -87,6 +94,9 @@ impl Failure {
         Message::text(frame)
     }
 }
+
+/// How many bytes of a destination an ERROR repeats: the longest that is one.
+const MAX_DESTINATION: usize = Destination::MAX_LEN;
 
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
