@@ -42,7 +42,9 @@ pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};
 pub use transport::Endpoint;
 
-/// The README's program is compiled with the other examples.
+/// The README's program is compiled with the other examples, and so are the guides' examples.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/messaging.md")]
+#[doc = include_str!("../docs/coming-from-spring.md")]
 struct Readme;

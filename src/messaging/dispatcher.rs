@@ -4,7 +4,7 @@ use super::request::Route;
 use super::router::Router;
 use super::{
     Client, ErrorKind, Event, Flow, Inbound, Interceptor, Kind, MessageError, MessagingSettings, Messenger, Outbound,
-    Outcome, Reply, Request, Result, States,
+    Outcome, OutgoingDelivery, Reply, Request, Result, States,
 };
 use crate::model::{Destination, Publication};
 use std::error::Error;
@@ -46,19 +46,29 @@ impl Dispatcher {
             Some(handler) => handler.call(&request).await,
             None => Err(no_handler(&request)),
         };
-        match result.and_then(|reply| reply.deliveries(&request, &self.settings)) {
-            Ok(deliveries) => Outcome { deliveries, error: None, handled: handler.is_some() },
-            Err(error) => self.failed(error, &request, handler.is_some()),
-        }
+        let result = result.and_then(|reply| reply.deliveries(&request, &self.settings));
+        let (deliveries, error) = match result.or_else(|error| self.recover(error, &request)) {
+            Ok(deliveries) => (deliveries, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        Outcome { deliveries, error, handled: handler.is_some() }
     }
 
-    fn failed(&self, error: MessageError, request: &Request, handled: bool) -> Outcome {
-        log(&error, &request.client, Some(&request.destination));
-        let mapped = self.errors.iter().fold(Err(error), |result, map| result.or_else(|error| map(&error, request)));
-        match mapped.and_then(|reply| reply.deliveries(request, &self.settings)) {
-            Ok(deliveries) => Outcome { deliveries, error: None, handled },
-            Err(error) => Outcome { deliveries: Vec::new(), error: Some(error), handled },
+    fn recover(&self, error: MessageError, request: &Request) -> Result<Vec<OutgoingDelivery>> {
+        let log = |error: &MessageError| log(error, &request.client, Some(&request.destination));
+        log(&error);
+        self.ask_error_handlers(error, request)?.deliveries(request, &self.settings).inspect_err(log)
+    }
+
+    /// The first value that one of them has, or the error that the last left.
+    fn ask_error_handlers(&self, mut error: MessageError, request: &Request) -> Result<Reply> {
+        for handler in &self.errors {
+            match handler(&error, request) {
+                Ok(reply) => return Ok(reply),
+                Err(other) => error = other,
+            }
         }
+        Err(error)
     }
 
     /// What interceptors make of what a client asks: to be gone on with, `None` where it is dropped, or refused. Meaning
@@ -75,10 +85,13 @@ impl Dispatcher {
     /// it goes nowhere.
     pub fn outbound(&self, mut publication: Publication) -> Option<Publication> {
         let Publication { destination, headers, body } = &mut publication;
-        let pass = |interceptor: &Box<dyn Interceptor>| {
-            interceptor.outbound(Outbound { destination, headers, body }) == Flow::Pass
-        };
-        self.interceptors.iter().all(pass).then_some(publication)
+        for interceptor in &self.interceptors {
+            match interceptor.outbound(Outbound { destination, headers, body }) {
+                Flow::Pass => {}
+                Flow::Drop => return None,
+            }
+        }
+        Some(publication)
     }
 
     /// Tells listeners, one after the other. What is out of a session's order is told to nobody: a second

@@ -99,8 +99,8 @@ pub(super) struct Router<T> {
 /// Routes that have the same beginning. Each is a place in [`Router::routes`].
 #[derive(Debug, Default)]
 struct Node {
-    literal: HashMap<String, Node>,
-    any: Option<Box<Node>>,
+    literal: HashMap<String, Self>,
+    any: Option<Box<Self>>,
     rest: Option<usize>,
     end: Option<usize>,
 }
