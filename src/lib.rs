@@ -10,6 +10,7 @@
 //! - [`protocol`]: SockJS, STOMP and WebSocket, sans-IO
 //! - [`session`]: the life of one session, sans-IO
 //! - [`policy`]: who may come in
+//! - [`broker`]: what becomes of a publication, sans-IO
 //! - `node`: sessions made to live: registry, driver, hub
 //! - `transport`: poem endpoints, one file for each way in
 //! - [`server`]: the accept loop, and what the binary serves
@@ -17,6 +18,7 @@
 //!
 //! docs/architecture.md is the map, and says where what belongs.
 
+pub mod broker;
 pub mod config;
 pub mod model;
 mod node;
@@ -26,7 +28,10 @@ pub mod server;
 pub mod session;
 mod transport;
 
-pub use model::{CloseCodeError, Disconnect, Message, Principal, SessionId, Transport};
+pub use model::{
+    AckMode, CloseCodeError, Destination, DestinationError, DestinationPattern, Disconnect, Headers, Message,
+    Principal, Publication, SessionId, Transport,
+};
 pub use node::{
     Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SettingsError,
     SockJsSettings, Stats, WebSocketSettings,

@@ -16,3 +16,21 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
 }
 
 const EXPECTED: &str = "expected a number with a unit, such as \"25s\"";
+
+/// Durations that need not be given.
+pub mod optional {
+    use super::{Deserializer, Duration, Serializer};
+
+    /// For `#[serde(with = "...")]`.
+    pub fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => super::serialize(duration, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// For `#[serde(default, with = "...")]`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        super::deserialize(deserializer).map(Some)
+    }
+}

@@ -1,14 +1,22 @@
 //! The words that every layer shares. Nothing here does anything.
 
+mod ack;
+mod destination;
 mod disconnect;
 pub mod duration;
+mod headers;
 mod message;
 mod principal;
+mod publication;
 mod transport;
 
+pub use ack::AckMode;
+pub use destination::{Destination, DestinationError, DestinationPattern};
 pub use disconnect::{CloseCodeError, Disconnect};
+pub use headers::Headers;
 pub use message::Message;
-pub use principal::Principal;
+pub use principal::{Claims, Principal};
+pub use publication::Publication;
 pub use transport::Transport;
 
 /// Names a session for as long as the process lives. It is for logs and for the application, and no secret: knowing

@@ -3,8 +3,9 @@
 use super::cell::{Cell, Identity};
 use super::drain::{Drained, drain};
 use super::driver::{Input, SocketInput, drive};
-use super::handler::{DynHandler, Handler};
-use super::hub::{Group, Hub};
+use super::group::{Group, Groups};
+use super::handler::{Handler, Language, Raw};
+use super::hub::Hub;
 use super::inbox::{Inbox, Rejected};
 use super::receiver::Receiver;
 use super::registry::{Lookup, OpenError, Registry};
@@ -45,8 +46,8 @@ pub(crate) struct Node {
     pub(crate) origins: OriginPolicy,
     pub(crate) proxies: TrustedProxies,
     session_settings: Arc<SessionSettings>,
-    pub(super) handler: Arc<dyn DynHandler>,
-    pub(super) hub: Arc<Hub>,
+    pub(super) language: Box<dyn Language>,
+    pub(super) groups: Arc<Groups>,
     pub(super) registry: Registry,
     pub(super) draining: AtomicBool,
     counters: Counters,
@@ -66,6 +67,10 @@ pub(crate) struct Opening {
 impl Byway {
     /// An endpoint with these settings, running this application.
     pub fn new(settings: Settings, handler: impl Handler) -> Result<Self, SettingsError> {
+        Self::speaking(settings, Box::new(Raw::new(handler)))
+    }
+
+    fn speaking(settings: Settings, language: Box<dyn Language>) -> Result<Self, SettingsError> {
         settings.validate()?;
         let publish_limits = (settings.limits.publish_messages, settings.limits.publish_bytes);
         let parts = std::thread::available_parallelism().map_or(1, usize::from);
@@ -74,8 +79,8 @@ impl Byway {
             proxies: TrustedProxies::new(settings.trusted_proxies.clone()),
             session_settings: Arc::new(settings.session.clone()),
             settings,
-            handler: Arc::new(handler),
-            hub: Hub::new(parts, publish_limits),
+            language,
+            groups: Groups::new(Hub::new(parts, publish_limits)),
             registry: Registry::default(),
             draining: AtomicBool::new(false),
             counters: Counters::default(),
@@ -91,7 +96,7 @@ impl Byway {
 
     /// A named group of this endpoint's sessions.
     pub fn group(&self, name: &str) -> Group {
-        self.0.hub.group(name)
+        self.0.groups.group(name)
     }
 
     /// The session with this id, if it has not ended.
@@ -184,7 +189,7 @@ impl Node {
 
     fn open(self: &Arc<Self>, opening: Opening, name: Option<&str>) -> Result<Arc<Cell>, OpenError> {
         self.is_full_or_draining()?;
-        self.hub.run_on(Handle::current());
+        self.groups.run_on(Handle::current());
         let Opening { transport, principal, remote, protocol } = opening;
         let id = SessionId(self.ids.fetch_add(1, Ordering::Relaxed));
         let session = Session::new(Arc::clone(&self.session_settings), now());
@@ -207,9 +212,7 @@ impl Node {
         if cell.ended.swap(true, Ordering::AcqRel) {
             return false;
         }
-        for group in std::mem::take(&mut *cell.groups.lock()) {
-            group.remove(cell);
-        }
+        drop(std::mem::take(&mut *cell.memberships.lock()));
         // Nobody takes messages out any more, so nobody may wait for room.
         cell.discard_inbox();
         self.counters.ended(disconnect);
@@ -228,6 +231,7 @@ impl Node {
             messages_out = traffic.messages_out,
             bytes_out = traffic.bytes_out,
             dropped = traffic.dropped,
+            conflated = traffic.conflated,
             "session ended"
         );
         true

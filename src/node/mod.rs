@@ -6,10 +6,12 @@ mod byway;
 mod cell;
 mod drain;
 mod driver;
+mod group;
 mod handle;
 mod handler;
 mod hub;
 mod inbox;
+mod inner;
 mod io;
 mod receiver;
 mod registry;
@@ -20,9 +22,10 @@ mod tests;
 
 pub use byway::Byway;
 pub use drain::Drained;
+pub use group::Group;
 pub use handle::SessionHandle;
 pub use handler::Handler;
-pub use hub::{Group, PublishError};
+pub use hub::PublishError;
 pub use settings::{LimitSettings, Settings, SettingsError, SockJsSettings, WebSocketSettings};
 pub use stats::Stats;
 

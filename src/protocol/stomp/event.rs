@@ -1,5 +1,5 @@
-use super::{Headers, Heartbeat, Version};
-use crate::model::Message;
+use super::{Heartbeat, Version};
+use crate::model::{AckMode, Headers, Message};
 use bytestring::ByteString;
 use std::fmt;
 
@@ -123,18 +123,6 @@ impl SubscriptionId {
             Self::Destination(_) => None,
         }
     }
-}
-
-/// When a message counts as consumed (STOMP 1.2, "SUBSCRIBE ack Header").
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AckMode {
-    /// When it was sent.
-    #[default]
-    Auto,
-    /// When it or a later one of the subscription was acknowledged.
-    Client,
-    /// When it was acknowledged itself; not in 1.0.
-    ClientIndividual,
 }
 
 /// ACK or NACK.

@@ -1,5 +1,6 @@
 //! A frame's head: the command, the headers and the blank line.
 
+use super::header;
 use super::header::unescape;
 use super::{Command, DecodeError, Headers, StompSettings, Version};
 use bytestring::ByteString;
@@ -120,7 +121,7 @@ pub(super) fn parse(
     // CONNECT has no escapes, so that servers of every version can read it (STOMP 1.2, "Value Encoding").
     let escapes = version.filter(|_| command != Command::Connect).unwrap_or(Version::V1_0);
     let headers = read_headers(head, lines, escapes)?;
-    let headers = if is_padded(command, version, &headers) { headers.trimmed() } else { headers };
+    let headers = if is_padded(command, version, &headers) { header::trimmed(&headers) } else { headers };
     let body = body(command, version, &headers, settings)?;
     Ok(Head { command, headers, body, len: head.len() })
 }

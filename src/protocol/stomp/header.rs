@@ -1,81 +1,11 @@
 use super::Version;
+use crate::model::Headers;
 use bytestring::ByteString;
-use std::fmt;
 
-/// The headers of a frame, unescaped, in their order, without repetitions: the first entry of a name is its value
-/// (STOMP 1.2, "Repeated Header Entries"). Names are case-sensitive.
-///
-/// `Debug` shows the names only: values may be secrets.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(ByteString, ByteString)>);
-
-impl Headers {
-    /// No headers.
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// The value of the header with this name.
-    pub fn get(&self, name: &str) -> Option<&ByteString> {
-        self.0.iter().find(|(known, _)| *known == *name).map(|(_, value)| value)
-    }
-
-    /// Appends a header; does nothing when there is one with this name.
-    pub fn push(&mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) {
-        let name = name.into();
-        if self.get(&name).is_none() {
-            self.0.push((name, value.into()));
-        }
-    }
-
-    /// Takes the header with this name out.
-    pub(super) fn remove(&mut self, name: &str) -> Option<ByteString> {
-        let at = self.0.iter().position(|(known, _)| *known == *name)?;
-        Some(self.0.remove(at).1)
-    }
-
-    /// Keeps the headers whose names are wanted.
-    pub(super) fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
-        self.0.retain(|(name, _)| wanted(name));
-    }
-
-    /// Without the spaces around names and values, as STOMP 1.0's own examples have them. Later versions forbid this.
-    pub(super) fn trimmed(self) -> Self {
-        let mut trimmed = Self::new();
-        for (name, value) in &self.0 {
-            trimmed.push(name.slice_ref(name.trim_matches(' ')), value.slice_ref(value.trim_matches(' ')));
-        }
-        trimmed
-    }
-
-    /// The headers in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&ByteString, &ByteString)> {
-        self.0.iter().map(|(name, value)| (name, value))
-    }
-
-    /// How many headers there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
-    }
-}
-
-impl<N: Into<ByteString>, V: Into<ByteString>> FromIterator<(N, V)> for Headers {
-    fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
-        let mut collected = Self::new();
-        headers.into_iter().for_each(|(name, value)| collected.push(name, value));
-        collected
-    }
+/// Without the spaces around names and values, as STOMP 1.0's own examples have them. Later versions forbid this.
+pub(super) fn trimmed(headers: &Headers) -> Headers {
+    let trim = |text: &ByteString| text.slice_ref(text.trim_matches(' '));
+    headers.iter().map(|(name, value)| (trim(name), trim(value))).collect()
 }
 
 /// Whether a header of a SEND means the frame itself, or is the server's to set, and so does not reach the MESSAGE: a
@@ -224,19 +154,5 @@ mod tests {
         assert_eq!(escaped("a:b\r\nc\0\\", Version::V1_0, Part::Name), "abc\\");
         assert_eq!(escaped("a:b\r\nc\0", Version::V1_1, Part::Value), "a\\cb\\nc");
         assert_eq!(escaped("a\0b", Version::V1_2, Part::Value), "ab");
-    }
-
-    #[test]
-    fn the_first_entry_of_a_name_is_its_value_and_names_are_case_sensitive() {
-        let headers = Headers::from_iter([("a", "1"), ("A", "2"), ("a", "3")]);
-        assert_eq!(headers.get("a"), Some(&"1".into()));
-        assert_eq!(headers.get("A"), Some(&"2".into()));
-        assert_eq!(headers.len(), 2);
-    }
-
-    #[test]
-    fn debug_output_shows_no_values() {
-        let headers = Headers::from_iter([("passcode", "hunter2")]);
-        assert_eq!(format!("{headers:?}"), r#"{"passcode"}"#);
     }
 }

@@ -9,7 +9,7 @@
 //! | `transaction` | what open transactions hold |
 //! | `decode` | [`Decoder`]: messages to [`Frame`]s, cut anywhere |
 //! | `head` | a frame's command and headers, and how its body ends |
-//! | `header` | [`Headers`], and escapes by version |
+//! | `header` | escapes by version, and which headers are whose |
 //! | `heartbeat` | [`Heartbeat`]: what both sides agree to |
 //! | `encode` | frames that leave; [`Tail`]: what a MESSAGE's receivers share |
 //! | `failure` | [`Failure`]: what ERROR says, and how the session ends |
@@ -32,14 +32,14 @@ mod settings;
 mod transaction;
 mod version;
 
+pub use crate::model::{AckMode, Headers};
 pub use connection::Connection;
 pub use decode::Decoder;
 pub use encode::{Form, HEARTBEAT, Tail, receipt};
 pub use error::DecodeError;
-pub use event::{Ack, AckMode, AckReference, Action, Connect, Event, Send, Subscribe, SubscriptionId};
+pub use event::{Ack, AckReference, Action, Connect, Event, Send, Subscribe, SubscriptionId};
 pub use failure::Failure;
 pub use frame::{Command, Frame};
-pub use header::Headers;
 pub use heartbeat::Heartbeat;
 pub use settings::StompSettings;
 pub use version::Version;

@@ -1,0 +1,113 @@
+//! Patterns with wildcards, segment by segment.
+
+use super::shrink;
+use crate::model::{Destination, DestinationPattern};
+use std::collections::HashMap;
+
+/// The patterns that have a wildcard, and their listeners.
+#[derive(Debug)]
+pub struct Tree<S> {
+    root: Branch<S>,
+    patterns: usize,
+    /// How many branches there are below the root: what the memory is proportional to.
+    segments: usize,
+}
+
+/// All patterns that begin alike. Wildcards are segments like any other here: no destination has a segment `*` or `**`.
+#[derive(Debug)]
+struct Branch<S> {
+    /// The listeners of the pattern that ends here.
+    listeners: Option<S>,
+    branches: HashMap<Box<str>, Self>,
+}
+
+impl<S> Default for Tree<S> {
+    fn default() -> Self {
+        Self { root: Branch::default(), patterns: 0, segments: 0 }
+    }
+}
+
+impl<S> Default for Branch<S> {
+    fn default() -> Self {
+        Self { listeners: None, branches: HashMap::new() }
+    }
+}
+
+impl<S> Tree<S> {
+    pub fn len(&self) -> usize {
+        self.patterns
+    }
+
+    /// How many segments there would be with `pattern`. Patterns share the segments that they begin with.
+    pub fn segments_with(&self, pattern: &DestinationPattern) -> usize {
+        self.segments + pattern.segments().count() - self.root.known(pattern)
+    }
+
+    pub fn get(&self, pattern: &DestinationPattern) -> Option<&S> {
+        let end = pattern.segments().try_fold(&self.root, |branch, segment| branch.branches.get(segment))?;
+        end.listeners.as_ref()
+    }
+
+    pub fn get_or_insert_with(&mut self, pattern: &DestinationPattern, listeners: impl FnOnce() -> S) -> &S {
+        self.segments = self.segments_with(pattern);
+        let end = pattern
+            .segments()
+            .fold(&mut self.root, |branch, segment| branch.branches.entry(segment.into()).or_default());
+        self.patterns += usize::from(end.listeners.is_none());
+        end.listeners.get_or_insert_with(listeners)
+    }
+
+    pub fn remove(&mut self, pattern: &DestinationPattern) -> Option<S> {
+        let known = self.root.known(pattern);
+        let removed = self.root.remove(&mut pattern.segments())?;
+        self.segments -= known - self.root.known(pattern);
+        self.patterns -= 1;
+        Some(removed)
+    }
+
+    /// The listeners of all patterns that match. While there are no patterns, this does nothing.
+    pub fn matching(&self, destination: &Destination) -> Vec<&S> {
+        let mut found = Vec::new();
+        if self.patterns > 0 {
+            self.root.matching(destination.as_str().strip_prefix('/'), &mut found);
+        }
+        found
+    }
+
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.root.branches.capacity()
+    }
+}
+
+impl<S> Branch<S> {
+    /// How many of the pattern's segments are there already.
+    fn known(&self, pattern: &DestinationPattern) -> usize {
+        let path = pattern.segments().scan(self, |branch, segment| {
+            *branch = branch.branches.get(segment)?;
+            Some(())
+        });
+        path.count()
+    }
+
+    fn remove(&mut self, path: &mut dyn Iterator<Item = &str>) -> Option<S> {
+        let Some(segment) = path.next() else { return self.listeners.take() };
+        let branch = self.branches.get_mut(segment)?;
+        let removed = branch.remove(path);
+        if branch.listeners.is_none() && branch.branches.is_empty() {
+            self.branches.remove(segment);
+            shrink(&mut self.branches);
+        }
+        removed
+    }
+
+    /// `rest` is what of the destination is behind this branch. The depth is that of the deepest pattern.
+    fn matching<'a>(&'a self, rest: Option<&str>, found: &mut Vec<&'a S>) {
+        found.extend(self.branches.get("**").and_then(|all| all.listeners.as_ref()));
+        let Some(rest) = rest else { return found.extend(&self.listeners) };
+        let (segment, rest) = rest.split_once('/').map_or((rest, None), |(segment, rest)| (segment, Some(rest)));
+        for branch in [segment, "*"].into_iter().filter_map(|segment| self.branches.get(segment)) {
+            branch.matching(rest, found);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What is kept of a topic for those who come late.
+
+use super::HistorySettings;
+use crate::model::Publication;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The last publications of one topic, bounded in number, bytes and age.
+///
+/// Each has an offset: 1 for the first, and one more for each that follows. Offsets are those of an epoch, a number that
+/// is given to the history when it is made and that no other history of the topic may have: so a position from before
+/// a restart is not taken for one of today.
+#[derive(Debug)]
+pub struct History {
+    epoch: u64,
+    /// The offset of the newest publication, kept or not.
+    offset: u64,
+    /// What is kept: the newest, without a gap, the oldest first.
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    settings: HistorySettings,
+}
+
+#[derive(Debug)]
+struct Entry {
+    publication: Arc<Publication>,
+    size: usize,
+    pushed: Instant,
+}
+
+/// What a late subscriber gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The publications with their offsets, the oldest first.
+    pub publications: Vec<(u64, Arc<Publication>)>,
+    /// What is missing in front of them, if something is.
+    pub gap: Option<Gap>,
+}
+
+/// What a subscriber has missed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// So many publications, which are not kept any more.
+    Missed(u64),
+    /// Nobody knows: its position is none of this history, which has begun anew since.
+    Unknown,
+}
+
+impl History {
+    /// A history without publications.
+    pub fn new(epoch: u64, settings: HistorySettings) -> Self {
+        Self { epoch, offset: 0, entries: VecDeque::new(), bytes: 0, settings }
+    }
+
+    /// Which history this is.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The offset of the newest publication; 0 where there was none.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes of publications are kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// True where nothing is kept. What is forgotten then and made anew needs another epoch.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Keeps a publication, forgets those that are too many then, and answers its offset.
+    pub fn push(&mut self, publication: Arc<Publication>, now: Instant) -> u64 {
+        let size = publication.size();
+        self.offset += 1;
+        self.bytes += size;
+        self.entries.push_back(Entry { publication, size, pushed: now });
+        while self.entries.len() > self.settings.messages || self.bytes > self.settings.bytes {
+            self.forget_oldest();
+        }
+        self.handle_timeout(now);
+        self.offset
+    }
+
+    /// What came after the publication at `offset` in `epoch`, which is the last that the subscriber has. Offset 0 is
+    /// before the first. A position that is none of this history gets all that is kept, and an unknown gap.
+    pub fn since(&mut self, epoch: u64, offset: u64, now: Instant) -> Replay {
+        self.handle_timeout(now);
+        if epoch != self.epoch || offset > self.offset {
+            return Replay { publications: self.newest(self.entries.len()), gap: Some(Gap::Unknown) };
+        }
+        let wanted = self.offset - offset;
+        let missed = wanted.saturating_sub(self.entries.len() as u64);
+        let gap = (missed > 0).then_some(Gap::Missed(missed));
+        Replay { publications: self.newest((wanted - missed) as usize), gap }
+    }
+
+    /// The newest `n` publications, or as many as are kept, with their offsets, the oldest first.
+    pub fn last(&mut self, n: usize, now: Instant) -> Vec<(u64, Arc<Publication>)> {
+        self.handle_timeout(now);
+        self.newest(n.min(self.entries.len()))
+    }
+
+    /// Forgets what is too old.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while self.poll_timeout().is_some_and(|due| due <= now) {
+            self.forget_oldest();
+        }
+        if self.entries.len() < self.entries.capacity() / 4 {
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do, if nothing happens until then.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.entries.front().map(|entry| entry.pushed + self.settings.max_age)
+    }
+
+    /// The newest `n`, of which there are so many.
+    fn newest(&self, n: usize) -> Vec<(u64, Arc<Publication>)> {
+        let kept = self.entries.iter().skip(self.entries.len() - n);
+        let first = self.offset - n as u64 + 1;
+        kept.zip(first..).map(|(entry, offset)| (offset, entry.publication.clone())).collect()
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            self.bytes -= entry.size;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What becomes of a publication: who listens where, work queues, what is kept for those who come late.
+//!
+//! Every part is a state machine without IO, clock, locks or chance: what happens is told to it, with the time where time
+//! matters, and what there is to do is asked of it. [`Directory`] finds the listeners of a destination, [`WorkQueue`] is
+//! one queue with its consumers, [`History`] is the recent past of one topic, and [`BrokerSettings`] says which destination
+//! is what.
+
+mod directory;
+mod history;
+mod queue;
+mod settings;
+
+pub use directory::{Directory, DirectoryFull};
+pub use history::{Gap, History, Replay};
+pub use queue::{
+    ConsumerId, DeadLetter, DeadLetterReason, Delivery, QueueFull, Settlement, SubscribeError, UnknownTag, WorkQueue,
+};
+pub use settings::{
+    BrokerSettings, BrokerSettingsError, ConflationKey, DirectorySettings, HistorySettings, Kind, KindSettings, OnFull,
+    PatternError, QueueOverride, QueueSettings, SlowConsumerPolicy, SlowConsumerSettings,
+};
