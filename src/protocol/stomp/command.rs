@@ -71,10 +71,10 @@ pub(super) fn subscribe(
     version: Version,
     receipt: Option<ByteString>,
 ) -> Result<Subscribe, Failure> {
-    let destination = required(&mut headers, "destination")?;
+    let destination = own(&required(&mut headers, "destination")?);
     let id = match (headers.remove("id"), version) {
         (Some(id), _) => SubscriptionId::Named(own(&id)),
-        (None, Version::V1_0) => SubscriptionId::Destination(own(&destination)),
+        (None, Version::V1_0) => SubscriptionId::Destination(destination.clone()),
         (None, _) => return Err(missing("id")),
     };
     let ack = ack_mode(headers.remove("ack"), version)?;
@@ -102,7 +102,7 @@ fn ack_mode(header: Option<ByteString>, version: Version) -> Result<AckMode, Fai
     }
 }
 
-/// A copy of an id that is kept for long: a slice would keep its whole frame in memory.
-fn own(id: &ByteString) -> ByteString {
-    (**id).into()
+/// A copy of what is kept for long: a slice would keep its whole frame in memory.
+fn own(slice: &ByteString) -> ByteString {
+    (**slice).into()
 }

@@ -4,6 +4,7 @@ use super::header::{Part, escape, escaped_len, is_reserved};
 use super::{Connect, Headers, Version};
 use crate::model::Message;
 use bytes::Bytes;
+use std::iter;
 
 /// The server's heartbeat: an EOL between frames (STOMP 1.1 and 1.2, "Heart-beating").
 pub const HEARTBEAT: &str = "\n";
@@ -74,19 +75,21 @@ impl Tail {
     }
 }
 
+/// The tail up to its body, with room for the body and the NUL.
 fn tail_head(version: Version, destination: &str, headers: &Headers, body: usize) -> String {
-    let mut head = String::new();
-    push_header(&mut head, "destination", destination, version);
-    for (name, value) in headers.iter().filter(|(name, _)| !is_reserved(name)) {
+    let length = body.to_string();
+    let user = || headers.iter().filter(|(name, _)| !is_reserved(name)).map(|(name, value)| (&**name, &**value));
+    let lines = || iter::once(("destination", destination)).chain(user()).chain([("content-length", &*length)]);
+    let size: usize = lines().map(|(name, value)| header_len(name, value, version)).sum();
+    let mut head = String::with_capacity(size + "\n".len() + body + "\0".len());
+    for (name, value) in lines() {
         push_header(&mut head, name, value, version);
     }
-    push_header(&mut head, "content-length", &body.to_string(), version);
     head.push('\n');
     head
 }
 
 fn join(mut head: String, body: &str) -> String {
-    head.reserve_exact(body.len() + 1);
     head.push_str(body);
     head.push('\0');
     head
@@ -94,7 +97,6 @@ fn join(mut head: String, body: &str) -> String {
 
 fn join_bytes(head: String, body: &[u8]) -> Bytes {
     let mut tail = head.into_bytes();
-    tail.reserve_exact(body.len() + 1);
     tail.extend_from_slice(body);
     tail.push(0);
     tail.into()
