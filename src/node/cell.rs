@@ -124,16 +124,6 @@ impl Cell {
         sent
     }
 
-    /// Queues messages in this order, up to the first that is refused, and writes them together.
-    pub(crate) fn send_all(&self, messages: &[Arc<Outgoing>]) -> Result<(), SendError> {
-        let mut edge = self.edge.lock();
-        let sent = messages.iter().try_for_each(|message| edge.queue(self, Arc::clone(message)));
-        if !edge.corked {
-            edge.flush(self);
-        }
-        sent
-    }
-
     /// Queues publications without writing them; true when the caller has to [`flush`](Self::flush) once it has queued
     /// all that it has.
     pub(super) fn enqueue(&self, messages: &[Arc<Outgoing>]) -> bool {

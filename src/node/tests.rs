@@ -56,6 +56,7 @@ fn open(byway: &Byway, io: Io) {
         principal: None,
         remote: Ipv4Addr::LOCALHOST.into(),
         protocol: None,
+        token: None,
     };
     let decoder = Decoder::new(Limits::default(), Compression::None);
     let upgraded = Upgraded { io, early: Default::default(), permit: None };
@@ -151,9 +152,11 @@ async fn a_deadline_that_is_set_later_is_met() {
 #[tokio::test]
 async fn many_messages_go_out_in_order_and_last_words_behind_them() {
     let (_byway, session, client) = at_rest().await;
-    assert_eq!(session.send_all(&[outgoing("1"), outgoing("2"), outgoing("3")]), Ok(()));
+    for text in ["1", "2", "3"] {
+        assert_eq!(session.send(outgoing(text)), Ok(()));
+    }
     session.close_with_last_words(Disconnect::NORMAL, outgoing("bye"));
-    assert_eq!(session.send_all(&[outgoing("4")]), Err(SendError::Closed));
+    assert_eq!(session.send(outgoing("4")), Err(SendError::Closed));
     let expected = r"\x81\x011\x81\x012\x81\x013\x81\x03bye\x88\x10\x03\xe8Normal closure";
     assert_eq!(everything(client).await, expected);
 }

@@ -5,6 +5,8 @@ use byway::messaging::{
     Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
 };
 use byway::{Destination, Disconnect, Headers, Message, Principal, Publication, SessionId, Transport};
+use byway::policy::{Revocation, RevocationsFull};
+use std::time::SystemTime;
 use std::sync::{Arc, Mutex};
 
 pub const SESSION: SessionId = SessionId(7);
@@ -73,6 +75,10 @@ impl Outlet for Recorder {
     fn disconnect(&self, session: SessionId, disconnect: Disconnect) -> bool {
         self.ended.lock().unwrap().push((session, disconnect));
         true
+    }
+
+    fn revoke(&self, _: &Revocation, _: SystemTime) -> Result<usize, RevocationsFull> {
+        Ok(0)
     }
 
     fn users(&self) -> &Users {
