@@ -17,6 +17,7 @@ const RULES: &[&str] = &[
 const OTHERS: &[&str] = &[
     include_str!("limits.rs"),
     include_str!("properties.rs"),
+    include_str!("../../src/model/headers.rs"),
     include_str!("../../src/protocol/stomp/header.rs"),
     include_str!("../../src/protocol/stomp/heartbeat.rs"),
 ];
