@@ -7,10 +7,11 @@
 //! Layers, from the bottom; each knows only those before it:
 //!
 //! - [`model`]: the words that all layers share
-//! - [`protocol`]: SockJS and WebSocket, sans-IO
+//! - [`protocol`]: SockJS, STOMP and WebSocket, sans-IO
 //! - [`session`]: the life of one session, sans-IO
 //! - [`policy`]: who may come in
 //! - [`broker`]: what becomes of a publication, sans-IO
+//! - [`messaging`]: what destinations mean to an application: handlers, replies, events
 //! - `node`: sessions made to live: registry, driver, hub
 //! - `transport`: poem endpoints, one file for each way in
 //! - [`server`]: the accept loop, and what the binary serves
@@ -20,6 +21,7 @@
 
 pub mod broker;
 pub mod config;
+pub mod messaging;
 pub mod model;
 mod node;
 pub mod policy;
@@ -30,11 +32,11 @@ mod transport;
 
 pub use model::{
     AckMode, CloseCodeError, Destination, DestinationError, DestinationPattern, Disconnect, Headers, Message,
-    Principal, Publication, SessionId, Transport,
+    Principal, Publication, Secret, SessionId, SettingsError, Transport,
 };
 pub use node::{
-    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SettingsError,
-    SockJsSettings, Stats, WebSocketSettings,
+    Byway, Drained, Group, Handler, LimitSettings, PublishError, Refusals, SessionHandle, Settings, SockJsSettings,
+    Stats, Stomp, WebSocketSettings,
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};

@@ -2,7 +2,7 @@
 # Runs every test of Byway, from a clean checkout, and installs what they need.
 #
 #   tests/run.sh            everything
-#   tests/run.sh rust       only the suites that are named: lint rust docs node browser demo autobahn bench
+#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo autobahn bench
 #
 # Each suite's output is kept in tests/.cache/logs. The last line counts all tests of all suites; the exit status is
 # 0 only when none failed. A suite that cannot run on this machine says why, and is counted as skipped.
@@ -15,7 +15,7 @@ logs=$cache/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs node browser demo autobahn bench)
+[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo autobahn bench)
 
 wanted() {
   local suite
@@ -70,6 +70,17 @@ rust() {
 
 docs() {
   RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+}
+
+# A minute of libFuzzer. It needs a nightly toolchain and cargo-fuzz, and installs neither.
+fuzz() {
+  if ! cargo +nightly fuzz --version; then
+    echo "   fuzz: skipped, as there is no nightly toolchain with cargo-fuzz"
+    return 77
+  fi
+  mkdir -p "$cache/fuzz/stomp_decoder" &&
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir "$cache/fuzz/target" stomp_decoder \
+      "$cache/fuzz/stomp_decoder" -- -max_total_time=60 -timeout=10 -dict=tests/fuzz/stomp.dict
 }
 
 test_server=$root/target/debug/examples/sockjs_test_server

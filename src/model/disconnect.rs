@@ -60,6 +60,33 @@ table! {
     NO_HEARTBEAT = 3000, "No response from heartbeat", true, "no_heartbeat";
     /// A SockJS client sent something that is not SockJS.
     BROKEN_FRAMING = 3000, "Broken framing.", false, "broken_framing";
+    /// The client broke STOMP.
+    STOMP_PROTOCOL_ERROR = 1002, "STOMP protocol error", false, "stomp_protocol_error";
+    /// A STOMP frame that is right in itself, but not now: before CONNECT, behind DISCONNECT, a second CONNECT, an id that
+    /// is in use or that nothing has.
+    STOMP_SEQUENCE = 1008, "STOMP frame out of sequence", false, "stomp_sequence";
+    /// What the client asked for cannot be done, such as a message that its handler does not understand.
+    REFUSED = 4400, "Refused", false, "refused";
+    /// The server has too much to do for this; later it may be possible.
+    OVERLOADED = 1013, "Try again later", true, "overloaded";
+    /// More STOMP subscriptions, or more or larger transactions, than a client may have.
+    STOMP_LIMIT = 1008, "STOMP limit exceeded", false, "stomp_limit";
+    /// The client did not say who it is within the time that it had.
+    CONNECT_TIMEOUT = 1008, "No CONNECT in time", true, "connect_timeout";
+    /// Whether the client is who it says cannot be told at present: keys cannot be fetched.
+    AUTHENTICATION_UNAVAILABLE = 1013, "Authentication unavailable", true, "authentication_unavailable";
+    /// The client did not say who it is, or did not show it.
+    AUTHENTICATION_FAILED = 4401, "Authentication failed", false, "authentication_failed";
+    /// The client's token has expired. With a new one it may come back.
+    TOKEN_EXPIRED = 4401, "Token expired", true, "token_expired";
+    /// The user, the token or the session was revoked.
+    REVOKED = 4401, "Revoked", false, "revoked";
+    /// The client did what it may not do, such as becoming somebody else.
+    FORBIDDEN = 4403, "Forbidden", false, "forbidden";
+    /// The client sent more than its limits allow.
+    RATE_LIMITED = 4429, "Too many messages", true, "rate_limited";
+    /// Too many clients of this address failed to show who they are.
+    TOO_MANY_FAILURES = 4429, "Too many failed attempts", true, "too_many_failures";
     /// A second receiver while one is attached. It ends that receiver, not the session.
     ANOTHER_CONNECTION = 2010, "Another connection still open", false, "another_connection";
 }

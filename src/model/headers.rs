@@ -1,8 +1,11 @@
 use bytestring::ByteString;
+use std::fmt;
 
-/// Names and values that travel with a message, in order. Where a name comes twice, the first counts (STOMP 1.2,
-/// "Repeated Header Entries").
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Names and values that travel with a message, in their order, without repetitions: the first entry of a name is its
+/// value (STOMP 1.2, "Repeated Header Entries"). Names are case-sensitive.
+///
+/// `Debug` shows the names only: values may be secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(ByteString, ByteString)>);
 
 impl Headers {
@@ -11,31 +14,40 @@ impl Headers {
         Self(Vec::new())
     }
 
-    /// The value of the first header of this name. Names are case-sensitive.
+    /// The value of the header with this name.
     pub fn get(&self, name: &str) -> Option<&ByteString> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.0.iter().find(|(known, _)| *known == *name).map(|(_, value)| value)
     }
 
-    /// Appends a header; one of the same name that is there already goes on to count.
-    pub fn append(&mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) {
-        self.0.push((name.into(), value.into()));
+    /// Appends a header; does nothing where there is one with this name.
+    pub fn push(&mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) {
+        let name = name.into();
+        if self.get(&name).is_none() {
+            self.0.push((name, value.into()));
+        }
     }
 
-    /// Puts a header in the place of all that have its name.
+    /// Appends a header, in the place of the one with this name.
     pub fn set(&mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) {
         let name = name.into();
-        self.0.retain(|(key, _)| *key != name);
-        self.append(name, value);
+        self.remove(&name);
+        self.0.push((name, value.into()));
     }
 
-    /// Drops the headers whose names are not wanted.
-    pub fn retain(&mut self, mut wanted: impl FnMut(&str) -> bool) {
+    /// Takes the header with this name out.
+    pub fn remove(&mut self, name: &str) -> Option<ByteString> {
+        let at = self.0.iter().position(|(known, _)| *known == *name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Keeps the headers whose names are wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
         self.0.retain(|(name, _)| wanted(name));
     }
 
-    /// All headers, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+    /// All headers, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&ByteString, &ByteString)> {
+        self.0.iter().map(|(name, value)| (name, value))
     }
 
     /// How many headers there are.
@@ -43,15 +55,23 @@ impl Headers {
         self.0.len()
     }
 
-    /// True where there are none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
 impl<N: Into<ByteString>, V: Into<ByteString>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
-        Self(headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let mut collected = Self::new();
+        headers.into_iter().for_each(|(name, value)| collected.push(name, value));
+        collected
     }
 }
 
@@ -60,10 +80,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_a_name_counts_until_another_is_set() {
-        let mut headers: Headers = [("a", "1"), ("a", "2"), ("A", "3")].into_iter().collect();
-        assert_eq!(headers.get("a").map(|value| &**value), Some("1"));
+    fn the_first_entry_of_a_name_is_its_value_until_another_is_set() {
+        let mut headers = Headers::from_iter([("a", "1"), ("A", "2"), ("a", "3")]);
+        assert_eq!((headers.get("a"), headers.len()), (Some(&"1".into()), 2));
         headers.set("a", "4");
-        assert_eq!(headers.iter().collect::<Vec<_>>(), [("A", "3"), ("a", "4")]);
+        assert_eq!(headers, Headers::from_iter([("A", "2"), ("a", "4")]));
+    }
+
+    #[test]
+    fn debug_output_shows_no_values() {
+        let headers = Headers::from_iter([("passcode", "hunter2")]);
+        assert_eq!(format!("{headers:?}"), r#"{"passcode"}"#);
     }
 }

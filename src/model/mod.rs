@@ -8,6 +8,8 @@ mod headers;
 mod message;
 mod principal;
 mod publication;
+mod secret;
+mod settings_error;
 mod transport;
 
 pub use ack::AckMode;
@@ -17,6 +19,8 @@ pub use headers::Headers;
 pub use message::Message;
 pub use principal::{Claims, Principal};
 pub use publication::Publication;
+pub use secret::Secret;
+pub use settings_error::SettingsError;
 pub use transport::Transport;
 
 /// Names a session for as long as the process lives. It is for logs and for the application, and no secret: knowing

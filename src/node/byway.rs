@@ -3,18 +3,20 @@
 use super::cell::{Cell, Identity};
 use super::drain::{Drained, drain};
 use super::driver::{Input, SocketInput, drive};
-use super::handler::{DynHandler, Handler};
-use super::hub::{Group, Hub};
+use super::group::{Group, Groups};
+use super::handler::{Handler, Language, Raw, Speaker};
+use super::hub::Hub;
 use super::inbox::{Inbox, Rejected};
 use super::receiver::Receiver;
 use super::registry::{Lookup, OpenError, Registry};
-use super::settings::{Settings, SettingsError};
+use super::settings::Settings;
 use super::stats::{Counters, Stats};
 use super::{SessionHandle, now};
-use crate::model::{Disconnect, Principal, SessionId, Transport};
+use crate::model::{Disconnect, Principal, Secret, SessionId, SettingsError, Transport};
 use crate::policy::{OriginPolicy, TrustedProxies};
 use crate::session::{AttachError, Session, SessionSettings, SocketKind, Take};
 use bytestring::ByteString;
+use http::HeaderMap;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -45,8 +47,8 @@ pub(crate) struct Node {
     pub(crate) origins: OriginPolicy,
     pub(crate) proxies: TrustedProxies,
     session_settings: Arc<SessionSettings>,
-    pub(super) handler: Arc<dyn DynHandler>,
-    pub(super) hub: Arc<Hub>,
+    pub(super) language: Box<dyn Language>,
+    pub(super) groups: Arc<Groups>,
     pub(super) registry: Registry,
     pub(super) draining: AtomicBool,
     counters: Counters,
@@ -61,27 +63,34 @@ pub(crate) struct Opening {
     pub(crate) remote: IpAddr,
     /// The WebSocket sub-protocol that was agreed to.
     pub(crate) protocol: Option<Box<str>>,
+    /// A token that came with the request.
+    pub(crate) token: Option<Secret>,
 }
 
 impl Byway {
     /// An endpoint with these settings, running this application.
     pub fn new(settings: Settings, handler: impl Handler) -> Result<Self, SettingsError> {
+        Self::speaking(settings, Box::new(Raw::new(handler)))
+    }
+
+    /// An endpoint whose sessions speak what `language` makes.
+    pub(super) fn speaking(settings: Settings, language: Box<dyn Language>) -> Result<Self, SettingsError> {
         settings.validate()?;
-        let publish_limits = (settings.limits.publish_messages, settings.limits.publish_bytes);
-        let parts = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self(Arc::new(Node {
+        let node = Arc::new(Node {
             origins: OriginPolicy::new(&settings.origins)?,
             proxies: TrustedProxies::new(settings.trusted_proxies.clone()),
             session_settings: Arc::new(settings.session.clone()),
+            language,
+            groups: Groups::new(Hub::for_limits(&settings.limits)),
             settings,
-            handler: Arc::new(handler),
-            hub: Hub::new(parts, publish_limits),
             registry: Registry::default(),
             draining: AtomicBool::new(false),
             counters: Counters::default(),
             ids: AtomicU64::new(1),
             emptied: Notify::new(),
-        })))
+        });
+        node.language.attach(&node);
+        Ok(Self(node))
     }
 
     /// What the endpoint was told.
@@ -91,7 +100,7 @@ impl Byway {
 
     /// A named group of this endpoint's sessions.
     pub fn group(&self, name: &str) -> Group {
-        self.0.hub.group(name)
+        self.0.groups.group(name)
     }
 
     /// The session with this id, if it has not ended.
@@ -135,10 +144,10 @@ impl Node {
         let node = Arc::clone(self);
         tokio::spawn(async move {
             let Some(input) = upgraded.await else { return };
-            let Ok(cell) = node.open(opening, None) else { return };
+            let Ok((cell, speaker)) = node.open(opening, None) else { return };
             let input = Input::socket(input, &cell);
             cell.update(|session| session.attach_socket(kind, now()));
-            drive(cell, input).await;
+            drive(cell, speaker, input).await;
         });
     }
 
@@ -146,10 +155,15 @@ impl Node {
     pub(crate) fn lookup_or_open(self: &Arc<Self>, name: &str, opening: Opening) -> Result<Lookup, OpenError> {
         let principal = opening.principal.clone();
         self.registry.lookup_or_open(name, principal.as_ref(), || {
-            let cell = self.open(opening, Some(name))?;
-            tokio::spawn(drive(Arc::clone(&cell), Input::Inbox));
+            let (cell, speaker) = self.open(opening, Some(name))?;
+            tokio::spawn(drive(Arc::clone(&cell), speaker, Input::Inbox));
             Ok(cell)
         })
+    }
+
+    /// The token of a request, if the endpoint's language takes one from there.
+    pub(crate) fn token(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Secret> {
+        self.language.token(headers, query)
     }
 
     pub(crate) fn lookup(&self, name: &str, principal: Option<&Principal>) -> Lookup {
@@ -182,10 +196,15 @@ impl Node {
         }
     }
 
-    fn open(self: &Arc<Self>, opening: Opening, name: Option<&str>) -> Result<Arc<Cell>, OpenError> {
+    fn open(
+        self: &Arc<Self>,
+        opening: Opening,
+        name: Option<&str>,
+    ) -> Result<(Arc<Cell>, Box<dyn Speaker>), OpenError> {
         self.is_full_or_draining()?;
-        self.hub.run_on(Handle::current());
-        let Opening { transport, principal, remote, protocol } = opening;
+        self.groups.run_on(&Handle::current());
+        self.language.run_on(&Handle::current());
+        let Opening { transport, principal, remote, protocol, token } = opening;
         let id = SessionId(self.ids.fetch_add(1, Ordering::Relaxed));
         let session = Session::new(Arc::clone(&self.session_settings), now());
         let inbox = name
@@ -199,7 +218,8 @@ impl Node {
             cell.close(Disconnect::GOING_AWAY);
         }
         tracing::debug!(session = %id, %transport, %remote, "session opened");
-        Ok(cell)
+        let speaker = self.language.speaker(&SessionHandle(Arc::clone(&cell)), token);
+        Ok((cell, speaker))
     }
 
     /// A session has stopped being open: it takes no part in anything any more. False when that was known.
@@ -207,9 +227,7 @@ impl Node {
         if cell.ended.swap(true, Ordering::AcqRel) {
             return false;
         }
-        for group in std::mem::take(&mut *cell.groups.lock()) {
-            group.remove(cell);
-        }
+        drop(std::mem::take(&mut *cell.memberships.lock()));
         // Nobody takes messages out any more, so nobody may wait for room.
         cell.discard_inbox();
         self.counters.ended(disconnect);
@@ -228,6 +246,7 @@ impl Node {
             messages_out = traffic.messages_out,
             bytes_out = traffic.bytes_out,
             dropped = traffic.dropped,
+            conflated = traffic.conflated,
             "session ended"
         );
         true

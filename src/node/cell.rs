@@ -1,7 +1,7 @@
 //! What everybody who deals with one session shares.
 
 use super::byway::Node;
-use super::hub::Group;
+use super::group::Membership;
 use super::inbox::Inbox;
 use super::now;
 use crate::model::{Disconnect, Principal, SessionId, Transport};
@@ -31,7 +31,7 @@ pub(crate) struct Cell {
     /// Only sessions whose messages come by POST have one.
     pub(super) inbox: Option<Box<Inbox>>,
     pub(super) attributes: Mutex<Extensions>,
-    pub(super) groups: Mutex<Vec<Group>>,
+    pub(super) memberships: Mutex<Vec<Membership>>,
     /// The ending was counted and logged.
     pub(super) ended: AtomicBool,
 }
@@ -79,7 +79,7 @@ impl Cell {
             receiver: AtomicWaker::new(),
             inbox,
             attributes: Mutex::default(),
-            groups: Mutex::default(),
+            memberships: Mutex::default(),
             ended: AtomicBool::new(false),
         })
     }
@@ -118,6 +118,16 @@ impl Cell {
     pub(super) fn send(&self, message: Arc<Outgoing>) -> Result<(), SendError> {
         let mut edge = self.edge.lock();
         let sent = edge.queue(self, message);
+        if !edge.corked {
+            edge.flush(self);
+        }
+        sent
+    }
+
+    /// Queues messages in this order, up to the first that is refused, and writes them together.
+    pub(crate) fn send_all(&self, messages: &[Arc<Outgoing>]) -> Result<(), SendError> {
+        let mut edge = self.edge.lock();
+        let sent = messages.iter().try_for_each(|message| edge.queue(self, Arc::clone(message)));
         if !edge.corked {
             edge.flush(self);
         }

@@ -1,6 +1,7 @@
 //! The one task that owns a session's life: it reads, calls the handler, keeps the time, and says goodbye.
 
 use super::cell::{Cell, Status};
+use super::handler::Speaker;
 use super::io::{DriverIo, Io, Upgraded};
 use super::{SessionHandle, now};
 use crate::model::{Disconnect, Message};
@@ -28,36 +29,35 @@ thread_local! {
 }
 
 /// Runs a session to its end, also when something breaks that is no handler's doing.
-pub(super) async fn drive(cell: Arc<Cell>, input: Input) {
-    let run = AssertUnwindSafe(run(Arc::clone(&cell), input)).catch_unwind();
+pub(super) async fn drive(cell: Arc<Cell>, mut speaker: Box<dyn Speaker>, input: Input) {
+    let run = AssertUnwindSafe(run(Arc::clone(&cell), input, &mut *speaker)).catch_unwind();
     if run.await.is_err() {
-        clean_up(&cell).await;
+        clean_up(&cell, &mut *speaker).await;
     }
 }
 
 /// Ends a session whose driver broke down: the client is told if the socket takes it at once, the application in any case.
-async fn clean_up(cell: &Arc<Cell>) {
+async fn clean_up(cell: &Arc<Cell>, speaker: &mut dyn Speaker) {
     cell.break_off();
     cell.with(|session| session.socket_lost());
     cell.drop_writer();
     if cell.node.session_ended(cell, &Disconnect::INTERNAL_ERROR) {
-        let (handler, session) = (Arc::clone(&cell.node.handler), SessionHandle(Arc::clone(cell)));
-        AssertUnwindSafe(handler.ended(&session, &Disconnect::INTERNAL_ERROR)).catch_unwind().await.ok();
+        let session = SessionHandle(Arc::clone(cell));
+        AssertUnwindSafe(speaker.ended(&session, &Disconnect::INTERNAL_ERROR)).catch_unwind().await.ok();
     }
     cell.node.session_gone(cell);
 }
 
-async fn run(cell: Arc<Cell>, input: Input) {
+async fn run(cell: Arc<Cell>, input: Input, speaker: &mut dyn Speaker) {
     let session = SessionHandle(Arc::clone(&cell));
-    let handler = Arc::clone(&cell.node.handler);
     let mut driver = Driver::new(cell, input);
-    driver.attend(handler.opened(&session)).await;
+    driver.attend(speaker.opened(&session)).await;
     while let Some(message) = driver.next_message().await {
-        driver.attend(handler.message(&session, message)).await;
+        driver.attend(speaker.message(&session, message)).await;
     }
     let disconnect = driver.disconnect();
     driver.cell.node.session_ended(&driver.cell, &disconnect);
-    driver.attend(handler.ended(&session, &disconnect)).await;
+    driver.attend(speaker.ended(&session, &disconnect)).await;
     driver.linger().await;
     driver.cell.node.session_gone(&driver.cell);
 }
@@ -153,7 +153,7 @@ impl Driver {
     /// go of, however long the handler still takes.
     fn poll_unread(&mut self) {
         if self.cell.with(|session| {
-            session.heard();
+            session.busy();
             matches!(session.state(), State::Closed(_))
         }) {
             self.cell.drop_writer();

@@ -92,26 +92,22 @@ impl SessionHandle {
     /// Makes the session a member of a group, until it leaves or ends. From this call on it gets the group's messages.
     pub fn join(&self, group: &str) {
         let group = self.group(group);
-        let mut groups = self.0.groups.lock();
+        let mut memberships = self.0.memberships.lock();
         // An ending session leaves its groups once, after it has stopped being open.
-        if self.is_open() && !groups.contains(&group) {
-            group.add(&self.0);
-            groups.push(group);
+        if self.is_open() && memberships.iter().all(|membership| membership.group != group) {
+            memberships.push(group.join(&self.0));
         }
     }
 
     /// Ends the membership.
     pub fn leave(&self, group: &str) {
         let group = self.group(group);
-        let mut groups = self.0.groups.lock();
-        if let Some(at) = groups.iter().position(|joined| *joined == group) {
-            groups.swap_remove(at).remove(&self.0);
-        }
+        self.0.memberships.lock().retain(|membership| membership.group != group);
     }
 
     /// A group of the endpoint that this session belongs to.
     pub fn group(&self, name: &str) -> Group {
-        self.0.node.hub.group(name)
+        self.0.node.groups.group(name)
     }
 }
 

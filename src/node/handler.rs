@@ -1,9 +1,13 @@
 //! What an application does with sessions.
 
 use super::SessionHandle;
-use crate::model::{Disconnect, Message};
+use super::byway::Node;
+use crate::model::{Disconnect, Message, Secret};
 use futures_util::future::BoxFuture;
+use http::HeaderMap;
 use std::future::Future;
+use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// An application: told when a session opened, sent a message, and ended.
 ///
@@ -40,24 +44,56 @@ pub trait Handler: Send + Sync + 'static {
     }
 }
 
-/// [`Handler`] with its types erased, so that only the outermost layer is generic.
-pub(super) trait DynHandler: Send + Sync {
-    fn opened<'a>(&'a self, session: &'a SessionHandle) -> BoxFuture<'a, ()>;
-    fn message<'a>(&'a self, session: &'a SessionHandle, message: Message) -> BoxFuture<'a, ()>;
-    fn ended<'a>(&'a self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()>;
+/// What the sessions of an endpoint speak. It makes a speaker for each, who is told of a token that came before the
+/// session did, with its HTTP request.
+pub(super) trait Language: Send + Sync {
+    fn speaker(&self, session: &SessionHandle, token: Option<Secret>) -> Box<dyn Speaker>;
+
+    /// The token that comes with a request, if that is a place for one.
+    fn token(&self, _: &HeaderMap, _: Option<&str>) -> Option<Secret> {
+        None
+    }
+
+    /// Called once, when the endpoint is complete.
+    fn attach(&self, _: &Arc<Node>) {}
+
+    /// Called before a session opens, with where sessions run.
+    fn run_on(&self, _: &Handle) {}
+}
+
+/// What one session speaks with its client: told what happens, one call at a time. Owned by the session's driver.
+pub(super) trait Speaker: Send {
+    fn opened<'a>(&'a mut self, session: &'a SessionHandle) -> BoxFuture<'a, ()>;
+    fn message<'a>(&'a mut self, session: &'a SessionHandle, message: Message) -> BoxFuture<'a, ()>;
+    fn ended<'a>(&'a mut self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()>;
+}
+
+/// Messages as they come: they go to the application.
+pub(super) struct Raw<H>(Arc<H>);
+
+impl<H> Raw<H> {
+    pub(super) fn new(handler: H) -> Self {
+        Self(Arc::new(handler))
+    }
+}
+
+impl<H: Handler> Language for Raw<H> {
+    fn speaker(&self, _: &SessionHandle, _: Option<Secret>) -> Box<dyn Speaker> {
+        Box::new(Self(Arc::clone(&self.0)))
+    }
 }
 
 /// The blocks matter: a handler may panic before it has returned its future, and only what is polled is caught.
-impl<H: Handler> DynHandler for H {
-    fn opened<'a>(&'a self, session: &'a SessionHandle) -> BoxFuture<'a, ()> {
-        Box::pin(async move { Handler::opened(self, session).await })
+impl<H: Handler> Speaker for Raw<H> {
+    fn opened<'a>(&'a mut self, session: &'a SessionHandle) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.0.opened(session).await })
     }
 
-    fn message<'a>(&'a self, session: &'a SessionHandle, message: Message) -> BoxFuture<'a, ()> {
-        Box::pin(async move { Handler::message(self, session, message).await })
+    fn message<'a>(&'a mut self, session: &'a SessionHandle, message: Message) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.0.message(session, message).await })
     }
 
-    fn ended<'a>(&'a self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()> {
-        Box::pin(async move { Handler::ended(self, session, disconnect).await })
+    fn ended<'a>(&'a mut self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.0.ended(session, disconnect).await })
     }
 }

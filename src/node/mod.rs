@@ -2,29 +2,35 @@
 //!
 //! Each [`Byway`] is a node of its own: its sessions, groups, limits and counters are shared with no other.
 
+mod broker;
 mod byway;
 mod cell;
 mod drain;
 mod driver;
+mod group;
 mod handle;
 mod handler;
 mod hub;
 mod inbox;
+mod inner;
 mod io;
 mod receiver;
 mod registry;
 mod settings;
 mod stats;
+mod stomp;
 #[cfg(test)]
 mod tests;
 
 pub use byway::Byway;
 pub use drain::Drained;
+pub use group::Group;
 pub use handle::SessionHandle;
 pub use handler::Handler;
-pub use hub::{Group, PublishError};
-pub use settings::{LimitSettings, Settings, SettingsError, SockJsSettings, WebSocketSettings};
+pub use hub::PublishError;
+pub use settings::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 pub use stats::Stats;
+pub use stomp::{Refusals, Stomp};
 
 pub(crate) use byway::{Node, Opening};
 pub(crate) use driver::SocketInput;

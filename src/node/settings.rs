@@ -1,11 +1,10 @@
 //! The settings of one endpoint.
 
-use crate::model::Transport;
-use crate::policy::{OriginError, OriginSettings};
+use crate::model::{SettingsError, Transport};
+use crate::policy::OriginSettings;
 use crate::session::SessionSettings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::time::Duration;
 
 /// Everything that one endpoint can be told. The defaults are safe and fit most uses.
@@ -123,29 +122,6 @@ impl Default for LimitSettings {
     }
 }
 
-/// A setting that cannot be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsError {
-    /// The setting's path, such as `origins.allowed`.
-    pub key: &'static str,
-    /// What is wrong with it, and what was expected.
-    pub problem: String,
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.problem)
-    }
-}
-
-impl std::error::Error for SettingsError {}
-
-impl From<OriginError> for SettingsError {
-    fn from(error: OriginError) -> Self {
-        Self { key: "origins.allowed", problem: error.to_string() }
-    }
-}
-
 impl Settings {
     /// Refuses what cannot be right.
     pub fn validate(&self) -> Result<(), SettingsError> {
@@ -200,7 +176,7 @@ const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 fn ensure(holds: bool, key: &'static str, problem: &str) -> Result<(), SettingsError> {
     match holds {
         true => Ok(()),
-        false => Err(SettingsError { key, problem: problem.to_owned() }),
+        false => Err(SettingsError::new(key, problem)),
     }
 }
 

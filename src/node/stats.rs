@@ -68,5 +68,6 @@ impl Traffic {
         self.messages_out += other.messages_out;
         self.bytes_out += other.bytes_out;
         self.dropped += other.dropped;
+        self.conflated += other.conflated;
     }
 }

@@ -1,16 +1,19 @@
 //! What can only be broken from inside.
 
-use super::{Byway, Handler, Io, Opening, SessionHandle, Settings, SocketInput, Upgraded};
+use super::cell::Cell;
+use super::{Byway, Handler, Io, Opening, SessionHandle, Settings, SocketInput, Upgraded, now};
 use crate::model::{Disconnect, Message, Transport};
 use crate::protocol::websocket::{Compression, Decoder, Limits};
-use crate::session::SocketKind;
+use crate::session::{Deadline, Ending, KeepAlive, Outgoing, SendError, SocketKind};
 use parking_lot::Mutex;
 use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio::sync::Semaphore;
 
 /// Remembers how sessions ended.
 #[derive(Clone, Default)]
@@ -86,4 +89,105 @@ async fn a_panic_over_one_session_of_many_ends_that_session() {
         tokio::task::yield_now().await;
     }
     assert_eq!(*endings.0.lock(), [Disconnect::INTERNAL_ERROR]);
+}
+
+fn outgoing(text: &str) -> Arc<Outgoing> {
+    Outgoing::new(Message::text(text))
+}
+
+/// An endpoint with one session, and its silent client's end. The driver waits for nothing but the first heartbeat.
+async fn at_rest() -> (Byway, Arc<Cell>, DuplexStream) {
+    let mut settings = Settings::default();
+    settings.session.close_timeout = Duration::from_millis(1);
+    let byway = Byway::new(settings, Endings::default()).unwrap();
+    let (ours, theirs) = duplex(1024);
+    open(&byway, Io::Stream(Box::new(ours)));
+    while byway.sessions().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // The only other task of this thread runs until it has to wait.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let cell = Arc::clone(&byway.sessions()[0].0);
+    (byway, cell, theirs)
+}
+
+/// What the client gets until the session is over, long before the first heartbeat.
+async fn everything(mut client: DuplexStream) -> String {
+    let mut bytes = Vec::new();
+    let read = client.read_to_end(&mut bytes);
+    tokio::time::timeout(Duration::from_secs(10), read).await.expect("the driver knows of the new deadline").unwrap();
+    bytes.escape_ascii().to_string()
+}
+
+#[tokio::test]
+async fn signs_of_life_that_are_asked_for_later_are_kept_up_and_watched() {
+    let (_byway, session, client) = at_rest().await;
+    session.keep_alive(KeepAlive {
+        send_every: Some(Duration::from_millis(10)),
+        filler: outgoing("filler"),
+        expect_within: Some(Duration::from_millis(200)),
+        last_words: Some(outgoing("last words")),
+    });
+    let written = everything(client).await;
+    let (fillers, rest) = written.split_at(written.find(r"\x81\nlast words").expect("last words"));
+    assert!(fillers.len() > r"\x81\x06filler".len() && fillers.replace(r"\x81\x06filler", "").is_empty(), "{fillers}");
+    assert_eq!(rest, r"\x81\nlast words\x88\x1c\x0b\xb8No response from heartbeat");
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_set_later_is_met() {
+    let (_byway, session, client) = at_rest().await;
+    let ending = |after, disconnect| {
+        Some(Ending { at: now() + Duration::from_millis(after), disconnect, last_words: Some(outgoing("too late")) })
+    };
+    session.end_at(Deadline::Frame, ending(5, Disconnect::INVALID_DATA));
+    session.end_at(Deadline::Frame, None);
+    session.end_at(Deadline::Authentication, ending(10, Disconnect::FLOOD));
+    assert_eq!(everything(client).await, r"\x81\x08too late\x88\x12\x03\xf0Policy violation");
+}
+
+#[tokio::test]
+async fn many_messages_go_out_in_order_and_last_words_behind_them() {
+    let (_byway, session, client) = at_rest().await;
+    assert_eq!(session.send_all(&[outgoing("1"), outgoing("2"), outgoing("3")]), Ok(()));
+    session.close_with_last_words(Disconnect::NORMAL, outgoing("bye"));
+    assert_eq!(session.send_all(&[outgoing("4")]), Err(SendError::Closed));
+    let expected = r"\x81\x011\x81\x012\x81\x013\x81\x03bye\x88\x10\x03\xe8Normal closure";
+    assert_eq!(everything(client).await, expected);
+}
+
+/// An application that demands signs of life, and is at work with a message until the test lets go.
+struct Held(Arc<Semaphore>);
+
+impl Handler for Held {
+    async fn message(&self, session: &SessionHandle, _: Message) {
+        session.0.keep_alive(KeepAlive {
+            send_every: Some(Duration::from_millis(5)),
+            filler: outgoing("filler"),
+            expect_within: Some(Duration::from_millis(20)),
+            last_words: None,
+        });
+        self.0.acquire().await.unwrap().forget();
+    }
+}
+
+#[tokio::test]
+async fn a_client_whose_message_is_still_worked_on_is_not_silent() {
+    let gate = Arc::new(Semaphore::new(0));
+    let mut settings = Settings::default();
+    settings.session.close_timeout = Duration::from_millis(1);
+    let byway = Byway::new(settings, Held(Arc::clone(&gate))).unwrap();
+    let (ours, mut client) = duplex(1024);
+    open(&byway, Io::Stream(Box::new(ours)));
+    client.write_all(b"\x81\x81\0\0\0\0x").await.unwrap();
+    let mut fillers = [0; 40 * b"\x81\x06filler".len()];
+    client.read_exact(&mut fillers).await.unwrap();
+    assert_eq!(fillers[..], b"\x81\x06filler".repeat(40)[..], "ten times as long as silence may last");
+    gate.add_permits(1);
+    while !byway.sessions().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(byway.stats().ended["no_heartbeat"], 1);
 }

@@ -1,4 +1,5 @@
 //! What goes over the wire, sans-IO: bytes in, events out; events in, bytes out. No HTTP, no sessions, no clock.
 
 pub mod sockjs;
+pub mod stomp;
 pub mod websocket;

@@ -2,7 +2,8 @@
 
 use super::chat::Chat;
 use super::echo::Echo;
-use crate::node::{Byway, Settings, SettingsError};
+use crate::model::SettingsError;
+use crate::node::{Byway, Settings};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -95,6 +95,9 @@ impl Writer<'_, '_> {
         self.counters("byway_messages_dropped", "Messages that a full queue lost", |stats| {
             vec![(None, stats.traffic.dropped)]
         })?;
+        self.counters("byway_messages_conflated", "Messages that a newer one of the same key replaced", |stats| {
+            vec![(None, stats.traffic.conflated)]
+        })?;
         self.gauges("byway_queued_messages", "Messages that wait for clients", |stats| {
             vec![(None, stats.queued_messages)]
         })?;

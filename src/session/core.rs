@@ -1,9 +1,10 @@
 //! The state machine: what every kind of carrier shares.
 
-use super::queue::QueueFull;
+use super::queue::{Pushed, QueueFull};
 use super::receiver::Receiver;
 use super::socket::Socket;
 use super::timers::{Timer, Timers};
+use super::watch::Watch;
 use super::{Form, OutboundQueue, Outgoing, SessionSettings};
 use crate::model::Disconnect;
 use std::fmt;
@@ -34,8 +35,10 @@ pub struct Traffic {
     pub messages_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
-    /// Messages that a full queue dropped ([`Overflow::DropOldest`](super::Overflow::DropOldest)).
+    /// Messages that a full queue dropped ([`OnFull::DropOldest`](super::OnFull::DropOldest)).
     pub dropped: u64,
+    /// Messages that gave up their place to a newer one ([`OnFull::KeepNewest`](super::OnFull::KeepNewest)).
+    pub conflated: u64,
 }
 
 /// Why a message was not taken for sending.
@@ -81,6 +84,7 @@ pub struct Session {
     /// Whether the client got its `o`.
     pub(super) greeted: bool,
     pub(super) receivers: u32,
+    pub(super) watch: Option<Box<Watch>>,
 }
 
 impl Session {
@@ -97,6 +101,7 @@ impl Session {
             traffic: Traffic::default(),
             greeted: false,
             receivers: 0,
+            watch: None,
         }
     }
 
@@ -132,9 +137,11 @@ impl Session {
     pub fn received(&mut self, bytes: usize) {
         self.traffic.messages_in += 1;
         self.traffic.bytes_in += bytes as u64;
+        self.heard_message();
     }
 
-    /// Queues a message for the client. A full queue does what the settings' [`Overflow`](super::Overflow) says.
+    /// Queues a message for the client. A full queue does what the message's [`OnFull`](super::OnFull) says, or else
+    /// what the settings' [`Overflow`](super::Overflow) does.
     ///
     /// `now` is asked for only when the queue is full: reading the clock for each message would be felt.
     pub fn send(&mut self, message: Arc<Outgoing>, now: impl FnOnce() -> Instant) -> Result<(), SendError> {
@@ -146,8 +153,9 @@ impl Session {
         }
         let limits = (self.settings.queue_messages, self.settings.queue_bytes);
         match self.queue.push(message, limits, self.settings.overflow) {
-            Ok(dropped) => {
+            Ok(Pushed { dropped, conflated }) => {
                 self.traffic.dropped += dropped as u64;
+                self.traffic.conflated += u64::from(conflated);
                 Ok(())
             }
             Err(QueueFull) => {
@@ -163,7 +171,7 @@ impl Session {
         self.queue.fits(message.len(), self.settings.queue_messages, self.settings.queue_bytes)
     }
 
-    fn form(&self) -> Form {
+    pub(super) fn form(&self) -> Form {
         match &self.carrier {
             Carrier::Socket(socket) => socket.form(),
             Carrier::None | Carrier::Receiver(_) => Form::Item,
@@ -183,6 +191,7 @@ impl Session {
             Carrier::Receiver(_) => self.timers.arm(Timer::Closing, now + self.settings.close_timeout),
             Carrier::None => self.timers.arm(Timer::Absence, now + self.settings.disconnect_delay),
         }
+        self.watch = None;
         self.state = State::Closing(disconnect);
     }
 
@@ -198,12 +207,13 @@ impl Session {
         self.state = State::Closed(disconnect);
         self.carrier = Carrier::None;
         self.queue.clear();
+        self.watch = None;
         self.timers.disarm_all();
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.next_watched()).min()
     }
 
     /// Carries out what has come due by `now`.
@@ -218,20 +228,24 @@ impl Session {
                 Timer::Message => self.fail(Disconnect::FLOOD, now),
             }
         }
+        self.watch_due(now);
     }
 
     fn heartbeat_due(&mut self, now: Instant) {
         self.timers.arm(Timer::Heartbeat, now + self.settings.heartbeat);
+        let due = self.due_heartbeat();
         match &mut self.carrier {
             Carrier::None => {}
             Carrier::Receiver(receiver) => {
-                if !receiver.heartbeat_due() {
+                if !receiver.heartbeat_due(due) {
                     self.finish(Disconnect::SLOW_CONSUMER);
                 }
             }
             Carrier::Socket(socket) => {
-                socket.heartbeat_due();
-                self.timers.arm_if_idle(Timer::HeartbeatAnswer, now + self.settings.heartbeat_answer);
+                socket.heartbeat_due(due);
+                if due.ping {
+                    self.timers.arm_if_idle(Timer::HeartbeatAnswer, now + self.settings.heartbeat_answer);
+                }
             }
         }
     }

@@ -12,11 +12,13 @@ mod receiver;
 mod settings;
 mod socket;
 mod timers;
+mod watch;
 
 pub use self::core::{SendError, Session, State, Traffic};
 pub use deflate::Window;
-pub use outgoing::{Form, Outgoing};
-pub use queue::{OutboundQueue, QueueFull};
+pub use outgoing::{Form, OnFull, Outgoing};
+pub use queue::{OutboundQueue, Pushed, QueueFull};
 pub use receiver::{AttachError, Detach, Frame, ReceiverId, Take};
 pub use settings::{Overflow, SessionSettings};
 pub use socket::{Farewell, SocketKind, WriteProgress};
+pub use watch::{Deadline, Ending, KeepAlive};

@@ -32,10 +32,25 @@ pub enum Form {
     HtmlFile,
 }
 
+/// What becomes of a message, and of those that wait before it, when its client reads too slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFull {
+    /// The message is never dropped: where it finds the queue full, the session ends with
+    /// [`SLOW_CONSUMER`](crate::model::Disconnect::SLOW_CONSUMER).
+    Close,
+    /// The message may be dropped. Where it finds the queue full, the oldest that may be dropped make room; where none
+    /// may, the session ends.
+    DropOldest,
+    /// Only the newest message of this key is of use: it takes the place of one that still waits, also when the queue is
+    /// not full. Where none waits, it does as `DropOldest` does.
+    KeepNewest(u64),
+}
+
 /// A message and the wire forms that it already has.
 #[derive(Debug)]
 pub struct Outgoing {
     message: Message,
+    on_full: Option<OnFull>,
     encoded: OnceLock<Encoded>,
 }
 
@@ -50,7 +65,17 @@ struct Encoded {
 impl Outgoing {
     /// Wraps a message, not yet encoded.
     pub fn new(message: Message) -> Arc<Self> {
-        Arc::new(Self { message, encoded: OnceLock::new() })
+        Arc::new(Self { message, on_full: None, encoded: OnceLock::new() })
+    }
+
+    /// The same for a message that has a policy of its own, whatever its sessions' [`Overflow`](super::Overflow) is.
+    pub fn with_policy(message: Message, on_full: OnFull) -> Arc<Self> {
+        Arc::new(Self { message, on_full: Some(on_full), encoded: OnceLock::new() })
+    }
+
+    /// The message's own policy; `None` is the session's.
+    pub fn on_full(&self) -> Option<OnFull> {
+        self.on_full
     }
 
     /// The message itself.

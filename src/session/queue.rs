@@ -1,6 +1,6 @@
 //! What waits for a client.
 
-use super::{Outgoing, Overflow};
+use super::{OnFull, Outgoing, Overflow};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -11,8 +11,7 @@ use std::sync::Arc;
 /// sessions). What is taken but not released can be [rewound](Self::rewind) and handed out again.
 #[derive(Debug, Default)]
 pub struct OutboundQueue {
-    /// Each message beside its sequence number.
-    entries: VecDeque<(u64, Arc<Outgoing>)>,
+    entries: VecDeque<Entry>,
     /// The sequence number of the next message.
     next: u64,
     /// How many entries at the front are taken.
@@ -20,35 +19,126 @@ pub struct OutboundQueue {
     bytes: usize,
 }
 
-/// The queue is at its limit and its policy is to close.
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    message: Arc<Outgoing>,
+    mark: Mark,
+}
+
+/// A message's [`OnFull`] in one word, so that a search through a long queue touches nothing but the queue.
+///
+/// Two keys can have the same mark, so whoever finds one asks the message itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark(u64);
+
+impl Mark {
+    /// The message may not be dropped.
+    const CLOSE: Self = Self(0);
+    const DROP_OLDEST: Self = Self(1);
+
+    /// The mark of a message whose policy is its own, or else the session's.
+    fn of(message: &Outgoing, overflow: Overflow) -> Self {
+        match (message.on_full(), overflow) {
+            (Some(OnFull::KeepNewest(key)), _) => Self(key.max(Self::DROP_OLDEST.0 + 1)),
+            (Some(OnFull::DropOldest), _) | (None, Overflow::DropOldest) => Self::DROP_OLDEST,
+            (Some(OnFull::Close), _) | (None, Overflow::Close) => Self::CLOSE,
+        }
+    }
+
+    fn has_key(self) -> bool {
+        self.0 > Self::DROP_OLDEST.0
+    }
+}
+
+/// The queue is at its limit and nothing may be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueFull;
 
+/// What one more message cost those that waited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// How many were dropped to make room.
+    pub dropped: usize,
+    /// Whether one of the same key gave up its place.
+    pub conflated: bool,
+}
+
 /// An emptied queue keeps room for this many entries; idle sessions should hold no more.
-const KEPT_CAPACITY: usize = 32;
+const KEPT_CAPACITY: usize = 16;
 
 impl OutboundQueue {
-    /// Appends a message; answers how many older ones were dropped for it.
+    /// Takes in a message: in the place of a waiting one with the same key, or behind all others. What a full queue does
+    /// is up to the message's [`OnFull`], or to `overflow` where it has none.
     ///
     /// A message that is larger than the byte limit by itself is taken when nothing else waits, so that the limit on
-    /// the queue is no second limit on the size of a message.
+    /// the queue is no second limit on the size of a message. A queue that answered [`QueueFull`] is only good for being
+    /// [cleared](Self::clear): what may be dropped can be gone already.
     pub fn push(
         &mut self,
         message: Arc<Outgoing>,
-        (max_messages, max_bytes): (usize, usize),
+        limits: (usize, usize),
         overflow: Overflow,
-    ) -> Result<usize, QueueFull> {
+    ) -> Result<Pushed, QueueFull> {
+        let mark = Mark::of(&message, overflow);
+        let same = self.waiting_with_key_of(&message, mark);
+        let at = match same {
+            Some(at) => self.replace(at, message),
+            None if mark == Mark::CLOSE && !self.fits(message.len(), limits.0, limits.1) => return Err(QueueFull),
+            None => self.append(message, mark),
+        };
+        Ok(Pushed { dropped: self.drop_down_to(limits, at)?, conflated: same.is_some() })
+    }
+
+    /// Appends a message whatever the limits say: the last one.
+    pub fn push_last(&mut self, message: Arc<Outgoing>) {
+        self.append(message, Mark::CLOSE);
+    }
+
+    fn waiting_with_key_of(&self, message: &Outgoing, mark: Mark) -> Option<usize> {
+        if !mark.has_key() {
+            return None;
+        }
+        let same = |entry: &Entry| entry.mark == mark && entry.message.on_full() == message.on_full();
+        self.entries.range(self.taken..).position(same).map(|at| self.taken + at)
+    }
+
+    fn replace(&mut self, at: usize, message: Arc<Outgoing>) -> usize {
+        if let Some(entry) = self.entries.get_mut(at) {
+            self.bytes = self.bytes - entry.message.len() + message.len();
+            entry.message = message;
+        }
+        at
+    }
+
+    fn append(&mut self, message: Arc<Outgoing>, mark: Mark) -> usize {
+        self.bytes += message.len();
+        self.entries.push_back(Entry { number: self.next, message, mark });
+        self.next += 1;
+        self.entries.len() - 1
+    }
+
+    /// Drops the oldest of those that may be dropped, but never the one at `spared`, until the limits hold.
+    fn drop_down_to(&mut self, limits: (usize, usize), mut spared: usize) -> Result<usize, QueueFull> {
         let mut dropped = 0;
-        while !self.fits(message.len(), max_messages, max_bytes) {
-            if overflow == Overflow::Close || !self.drop_oldest_untaken() {
-                return Err(QueueFull);
-            }
+        while self.entries.len() > 1 && (self.entries.len() > limits.0 || self.bytes > limits.1) {
+            let at = self.oldest_droppable(spared).ok_or(QueueFull)?;
+            self.remove(at);
+            spared -= usize::from(at < spared);
             dropped += 1;
         }
-        self.bytes += message.len();
-        self.entries.push_back((self.next, message));
-        self.next += 1;
         Ok(dropped)
+    }
+
+    fn oldest_droppable(&self, spared: usize) -> Option<usize> {
+        let mut waiting = (self.taken..).zip(self.entries.range(self.taken..));
+        waiting.find(|(at, entry)| *at != spared && entry.mark != Mark::CLOSE).map(|(at, _)| at)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Arc<Outgoing>> {
+        let Entry { message, .. } = self.entries.remove(at)?;
+        self.bytes -= message.len();
+        Some(message)
     }
 
     /// Whether a message of this length can be appended.
@@ -56,15 +146,9 @@ impl OutboundQueue {
         self.entries.is_empty() || (self.entries.len() < max_messages && self.bytes + len <= max_bytes)
     }
 
-    fn drop_oldest_untaken(&mut self) -> bool {
-        let dropped = self.entries.remove(self.taken);
-        self.bytes -= dropped.as_ref().map_or(0, |(_, message)| message.len());
-        dropped.is_some()
-    }
-
     /// The messages that are not taken yet, oldest first.
     pub fn waiting(&self) -> impl Iterator<Item = &Arc<Outgoing>> {
-        self.entries.range(self.taken..).map(|(_, message)| message)
+        self.entries.range(self.taken..).map(|entry| &entry.message)
     }
 
     /// True when every message was taken.
@@ -74,15 +158,15 @@ impl OutboundQueue {
 
     /// Takes the oldest waiting message, with its sequence number.
     pub fn take(&mut self) -> Option<(u64, Arc<Outgoing>)> {
-        let (seq, message) = self.entries.get(self.taken)?;
+        let entry = self.entries.get(self.taken)?;
         self.taken += 1;
-        Some((*seq, Arc::clone(message)))
+        Some((entry.number, Arc::clone(&entry.message)))
     }
 
     /// Forgets every taken message up to and with this sequence number.
     pub fn release(&mut self, through: u64) {
-        while self.taken > 0 && self.entries.front().is_some_and(|(seq, _)| *seq <= through) {
-            self.bytes -= self.entries.pop_front().map_or(0, |(_, message)| message.len());
+        while self.taken > 0 && self.entries.front().is_some_and(|entry| entry.number <= through) {
+            self.remove(0);
             self.taken -= 1;
         }
         self.shrink();
@@ -90,8 +174,7 @@ impl OutboundQueue {
 
     /// Takes the oldest waiting message and releases it at once: for a wire that has no acknowledgement.
     pub fn pop(&mut self) -> Option<Arc<Outgoing>> {
-        let (_, message) = self.entries.remove(self.taken)?;
-        self.bytes -= message.len();
+        let message = self.remove(self.taken)?;
         self.shrink();
         Some(message)
     }
@@ -141,7 +224,26 @@ mod tests {
         queue.take().map(|(seq, m)| (seq, m.message().as_str().unwrap().to_owned()))
     }
 
+    fn waiting(queue: &OutboundQueue) -> Vec<&str> {
+        queue.waiting().map(|message| message.message().as_str().unwrap()).collect()
+    }
+
+    /// A queue that holds these, under a default that closes.
+    fn holding(messages: &[(&str, OnFull)]) -> OutboundQueue {
+        let mut queue = OutboundQueue::default();
+        for (text, on_full) in messages {
+            push(&mut queue, text, *on_full).unwrap();
+        }
+        queue
+    }
+
+    fn push(queue: &mut OutboundQueue, text: &str, on_full: OnFull) -> Result<Pushed, QueueFull> {
+        queue.push(Outgoing::with_policy(Message::text(text), on_full), LIMITS, Overflow::Close)
+    }
+
     const LIMITS: (usize, usize) = (3, 10);
+    const DROPPED_ONE: Pushed = Pushed { dropped: 1, conflated: false };
+    const CONFLATED: Pushed = Pushed { dropped: 0, conflated: true };
 
     #[test]
     fn messages_leave_in_order_with_consecutive_numbers() {
@@ -192,7 +294,7 @@ mod tests {
     #[test]
     fn one_message_may_be_larger_than_the_byte_limit_when_nothing_waits() {
         let mut queue = OutboundQueue::default();
-        assert_eq!(queue.push(message("12345678901"), LIMITS, Overflow::Close), Ok(0));
+        assert_eq!(queue.push(message("12345678901"), LIMITS, Overflow::Close), Ok(Pushed::default()));
     }
 
     #[test]
@@ -202,9 +304,71 @@ mod tests {
             queue.push(message(text), LIMITS, Overflow::DropOldest).unwrap();
         }
         queue.take();
-        assert_eq!(queue.push(message("d"), LIMITS, Overflow::DropOldest), Ok(1));
-        let left: Vec<_> = queue.waiting().map(|m| m.message().as_str().unwrap()).collect();
-        assert_eq!(left, ["c", "d"]);
+        assert_eq!(queue.push(message("d"), LIMITS, Overflow::DropOldest), Ok(DROPPED_ONE));
+        assert_eq!(waiting(&queue), ["c", "d"]);
         assert_eq!(taken(&mut queue), Some((2, "c".into())));
+    }
+
+    #[test]
+    fn the_oldest_that_may_be_dropped_makes_room_and_never_one_that_may_not() {
+        use OnFull::{Close, DropOldest, KeepNewest};
+        let mut queue = holding(&[("a", Close), ("b", DropOldest), ("c", KeepNewest(1))]);
+        assert_eq!(push(&mut queue, "d", DropOldest), Ok(DROPPED_ONE));
+        assert_eq!(push(&mut queue, "e", KeepNewest(2)), Ok(DROPPED_ONE));
+        assert_eq!(waiting(&queue), ["a", "d", "e"]);
+        assert_eq!(push(&mut queue, "f", Close), Err(QueueFull), "it drops nothing for itself");
+        assert_eq!(waiting(&queue), ["a", "d", "e"]);
+    }
+
+    #[test]
+    fn where_nothing_may_be_dropped_a_message_that_may_be_closes_too() {
+        for on_full in [OnFull::DropOldest, OnFull::KeepNewest(1)] {
+            let mut queue = holding(&[("a", OnFull::Close), ("b", OnFull::Close), ("c", OnFull::Close)]);
+            assert_eq!(push(&mut queue, "d", on_full), Err(QueueFull));
+        }
+    }
+
+    #[test]
+    fn the_newest_of_a_key_takes_the_place_and_the_number_of_the_one_that_waits() {
+        let mut queue = holding(&[("a1", OnFull::KeepNewest(1)), ("b", OnFull::Close)]);
+        assert_eq!(push(&mut queue, "a22", OnFull::KeepNewest(1)), Ok(CONFLATED));
+        assert_eq!((queue.len(), queue.bytes()), (2, 4));
+        assert_eq!(taken(&mut queue), Some((0, "a22".into())));
+        assert_eq!(push(&mut queue, "a3", OnFull::KeepNewest(1)), Ok(Pushed::default()), "the one before is taken");
+        assert_eq!(waiting(&queue), ["b", "a3"]);
+    }
+
+    #[test]
+    fn keys_that_are_next_to_each_other_stay_apart() {
+        let keys = [0, 1, 2, u64::MAX];
+        for key in keys {
+            for other in keys {
+                let mut queue = holding(&[("x", OnFull::DropOldest), ("a", OnFull::KeepNewest(key))]);
+                let pushed = push(&mut queue, "b", OnFull::KeepNewest(other)).unwrap();
+                assert_eq!(pushed.conflated, key == other, "{key} and {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_message_that_is_too_large_for_the_rest_drops_others_and_keeps_its_place() {
+        let mut queue =
+            holding(&[("12", OnFull::DropOldest), ("a", OnFull::KeepNewest(1)), ("34", OnFull::DropOldest)]);
+        assert_eq!(push(&mut queue, "abcdef", OnFull::KeepNewest(1)), Ok(CONFLATED), "10 bytes are not too many");
+        let both = Pushed { dropped: 2, conflated: true };
+        assert_eq!(push(&mut queue, "abcdefghi", OnFull::KeepNewest(1)), Ok(both));
+        assert_eq!(waiting(&queue), ["abcdefghi"]);
+    }
+
+    #[test]
+    fn the_last_message_is_taken_whatever_the_limits_say() {
+        let mut queue = holding(&[("a", OnFull::Close), ("b", OnFull::Close), ("c", OnFull::Close)]);
+        queue.push_last(message("12345678901"));
+        assert_eq!(waiting(&queue), ["a", "b", "c", "12345678901"]);
+    }
+
+    #[test]
+    fn an_emptied_queue_holds_no_more_than_half_a_kilobyte() {
+        assert!(KEPT_CAPACITY * size_of::<Entry>() <= 512);
     }
 }

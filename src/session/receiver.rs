@@ -2,6 +2,7 @@
 
 use super::core::{Carrier, Session, State};
 use super::timers::Timer;
+use super::watch::Heartbeat;
 use super::{Outgoing, SessionSettings};
 use crate::model::Disconnect;
 use std::sync::Arc;
@@ -64,8 +65,8 @@ pub(super) struct Receiver {
 
 impl Receiver {
     /// False when nobody asked for the one before: whoever is there does not read.
-    pub(super) fn heartbeat_due(&mut self) -> bool {
-        self.heartbeat_due = true;
+    pub(super) fn heartbeat_due(&mut self, due: Heartbeat) -> bool {
+        self.heartbeat_due |= due.visible;
         std::mem::take(&mut self.asked)
     }
 

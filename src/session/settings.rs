@@ -51,12 +51,12 @@ impl Default for SessionSettings {
     }
 }
 
-/// What a full outbound queue does with one more message.
+/// What a full outbound queue does with one more message that has no [policy](super::OnFull) of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overflow {
     /// The session ends with [`SLOW_CONSUMER`](crate::model::Disconnect::SLOW_CONSUMER).
     Close,
-    /// The oldest waiting messages make room; they are counted, and lost.
+    /// The oldest waiting messages that may be dropped make room; they are counted, and lost.
     DropOldest,
 }

@@ -2,6 +2,7 @@
 
 use super::core::{Carrier, Session, State};
 use super::timers::Timer;
+use super::watch::Heartbeat;
 use super::{Form, Outgoing, Window};
 use crate::model::Disconnect;
 use crate::protocol::sockjs::frame;
@@ -32,9 +33,9 @@ pub enum WriteProgress {
 /// How far the closing handshake (RFC 6455, section 7.1.2) has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Farewell {
-    /// The last words are not written yet, or their answer is awaited.
+    /// The goodbye is not written yet, or its answer is awaited.
     Waiting,
-    /// They are written, and an answer could not be recognised.
+    /// It is written, and an answer could not be recognised.
     Said,
     /// Both sides have closed.
     Done,
@@ -55,8 +56,8 @@ pub(super) struct Socket {
     urgent: Vec<Bytes>,
     /// The answer to the latest ping that is not answered yet (RFC 6455, section 5.5.3, asks for no more).
     pong: Option<Bytes>,
-    /// The last words, behind all messages.
-    goodbye: Option<Bytes>,
+    /// The close, behind all messages. Boxed, since every session has room for one and few are at their end.
+    goodbye: Option<Box<Bytes>>,
     said_goodbye: bool,
     peer_closed: bool,
     /// The input cannot be understood any more, so no close frame will be recognised in it.
@@ -91,13 +92,21 @@ impl Socket {
     }
 
     /// A ping, which the client's WebSocket answers by itself, and for SockJS also `h`, which its script can see.
-    pub(super) fn heartbeat_due(&mut self) {
-        if self.urgent.is_empty() && !self.said_goodbye {
-            self.urgent.push(websocket::encode(Opcode::Ping, b""));
-            if self.kind.sockjs {
-                self.urgent.push(websocket::encode(Opcode::Text, frame::HEARTBEAT.as_bytes()));
-            }
+    pub(super) fn heartbeat_due(&mut self, due: Heartbeat) {
+        if !self.urgent.is_empty() || self.said_goodbye {
+            return;
         }
+        if due.ping {
+            self.urgent.push(websocket::encode(Opcode::Ping, b""));
+        }
+        if due.visible && self.kind.sockjs {
+            self.urgent.push(websocket::encode(Opcode::Text, frame::HEARTBEAT.as_bytes()));
+        }
+    }
+
+    /// Part of a frame is on the wire.
+    pub(super) fn is_mid_frame(&self) -> bool {
+        !self.partial.is_empty()
     }
 
     /// SockJS tells the ending in a frame of its own, and then closes with 1000 whatever the ending was.
@@ -112,11 +121,12 @@ impl Socket {
             true => websocket::encode_close(Some((1000, Disconnect::NORMAL.reason()))),
             false => websocket::encode_close(Some((code, reason))),
         });
-        self.goodbye = Some(goodbye.into());
+        self.goodbye = Some(Box::new(goodbye.into()));
     }
 
     fn echo_close(&mut self, close: Option<&Close>) {
-        self.goodbye = Some(websocket::encode_close(close.map(|close| (close.code, &*close.reason))));
+        let goodbye = websocket::encode_close(close.map(|close| (close.code, &*close.reason)));
+        self.goodbye = Some(Box::new(goodbye));
     }
 
     /// Keeps what is left of a frame behind what was written; answers what was written behind the frame.
@@ -214,6 +224,7 @@ impl Session {
         }
         socket.echo_close(close);
         let (code, reason) = close.map_or((1005, Default::default()), |close| (close.code, close.reason.clone()));
+        self.watch = None;
         self.state = State::Closing(Disconnect::client(code, reason));
         self.timers.arm(Timer::Closing, now + self.settings.close_timeout);
     }
@@ -302,7 +313,7 @@ impl Session {
             .chain(&socket.urgent)
             .chain(&socket.pong)
             .chain(queue.waiting().map(|message: &Arc<Outgoing>| message.wire(form)))
-            .chain(&socket.goodbye);
+            .chain(socket.goodbye.as_deref());
         let mut filled = 0;
         for (slot, bytes) in slices.iter_mut().zip(frames) {
             *slot = IoSlice::new(bytes);

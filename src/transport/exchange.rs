@@ -36,7 +36,13 @@ impl Exchange {
 
     pub(super) fn opening(&self, transport: Transport) -> Opening {
         let remote = client_address(&self.node, &self.request);
-        Opening { transport, principal: self.principal().cloned(), remote, protocol: None }
+        Opening {
+            transport,
+            principal: self.principal().cloned(),
+            remote,
+            protocol: None,
+            token: self.node.token(self.request.headers(), self.request.uri().query()),
+        }
     }
 
     /// Adds what every answer of a transport carries: no caching, no proxy buffering, CORS, the sticky cookie.

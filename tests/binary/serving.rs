@@ -108,6 +108,7 @@ fn metrics_count_sessions_messages_endings_refusals_and_connections() {
         "byway_messages_total{endpoint=\"echo\",direction=\"in\"} 1",
         "byway_bytes_total{endpoint=\"echo\",direction=\"out\"} 5",
         "byway_messages_dropped_total{endpoint=\"echo\"} 0",
+        "byway_messages_conflated_total{endpoint=\"echo\"} 0",
         "byway_connections_refused_total 0",
     ] {
         assert!(metrics.body.lines().any(|metric| metric == line), "{line} is not in\n{}", metrics.body);
@@ -133,7 +134,8 @@ fn the_log_says_how_a_session_ended() {
     let line = byway.logged("session ended");
     let expected = json!({
         "level": "INFO", "session": "s1", "transport": "raw_websocket", "remote": "127.0.0.1", "ending": "client",
-        "code": 3456, "reason": "bye", "bytes_in": 4, "bytes_out": 4, "messages_in": 1, "messages_out": 1, "dropped": 0,
+        "code": 3456, "reason": "bye", "bytes_in": 4, "bytes_out": 4, "messages_in": 1, "messages_out": 1,
+        "dropped": 0, "conflated": 0,
     });
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(&line[field], value, "{field} in {line}");

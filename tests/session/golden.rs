@@ -7,17 +7,17 @@ use byway::session::{Farewell, Session, SocketKind, State};
 use byway::{Disconnect, Message, Overflow, SendError};
 use std::io;
 
-const RAW: SocketKind = SocketKind { sockjs: false, deflate: None };
-const SOCKJS: SocketKind = SocketKind { sockjs: true, deflate: None };
+pub const RAW: SocketKind = SocketKind { sockjs: false, deflate: None };
+pub const SOCKJS: SocketKind = SocketKind { sockjs: true, deflate: None };
 
-fn socket(kind: SocketKind) -> Session {
+pub fn socket(kind: SocketKind) -> Session {
     let mut session = session(Overflow::Close);
     session.attach_socket(kind, at(0));
     session
 }
 
 /// What the socket gets when it takes `limit` bytes and then no more.
-fn write(session: &mut Session, limit: usize, now: u64) -> Vec<u8> {
+pub fn write(session: &mut Session, limit: usize, now: u64) -> Vec<u8> {
     let mut written = Vec::new();
     let write = |slices: &[io::IoSlice<'_>]| {
         let bytes = slices.iter().flat_map(|slice| slice.iter().copied()).collect::<Vec<u8>>();
@@ -32,12 +32,12 @@ fn write(session: &mut Session, limit: usize, now: u64) -> Vec<u8> {
     written
 }
 
-fn all(session: &mut Session) -> Vec<u8> {
+pub fn all(session: &mut Session) -> Vec<u8> {
     write(session, usize::MAX, 0)
 }
 
 #[track_caller]
-fn check(session: &mut Session, expected: &[&[u8]]) {
+pub fn check(session: &mut Session, expected: &[&[u8]]) {
     let written = all(session);
     let (written, expected) = (written.escape_ascii().to_string(), expected.concat().escape_ascii().to_string());
     assert_eq!(written, expected);

@@ -1,13 +1,16 @@
 //! The session as a state machine: random lives under virtual time against simple models, and its bytes on the wire.
 
 mod carriers;
+mod conflation;
 mod golden;
+mod keep_alive;
+mod patience;
 mod receivers;
 mod sockets;
 mod wire;
 
-use byway::session::{Outgoing, Session, SessionSettings};
-use byway::{Message, Overflow};
+use byway::session::{Ending, KeepAlive, OnFull, Outgoing, Session, SessionSettings};
+use byway::{Disconnect, Message, Overflow};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -45,6 +48,27 @@ fn session(overflow: Overflow) -> Session {
 
 fn outgoing(text: &str) -> Arc<Outgoing> {
     Outgoing::new(Message::text(text))
+}
+
+fn with_policy(text: &str, on_full: Option<OnFull>) -> Arc<Outgoing> {
+    match on_full {
+        None => outgoing(text),
+        Some(on_full) => Outgoing::with_policy(Message::text(text), on_full),
+    }
+}
+
+/// Signs of life in milliseconds.
+fn keep_alive(send_every: Option<u64>, expect_within: Option<u64>) -> KeepAlive {
+    KeepAlive {
+        send_every: send_every.map(Duration::from_millis),
+        filler: outgoing("filler"),
+        expect_within: expect_within.map(Duration::from_millis),
+        last_words: Some(outgoing("last words")),
+    }
+}
+
+fn ending(millis: u64, disconnect: Disconnect) -> Ending {
+    Ending { at: at(millis), disconnect, last_words: Some(outgoing("last words")) }
 }
 
 /// The `number`th message of a life: recognisable, and `length` bytes long at the least.

@@ -1,8 +1,11 @@
 //! Random lives of a session whose receivers come and go by HTTP, against a model of a page.
 
-use super::carriers::{Deadline, Deadlines, Queue};
-use super::{CLOSE_TIMEOUT, DISCONNECT_DELAY, HEARTBEAT, QUEUE_MESSAGES, at, numbered, outgoing, session};
-use byway::session::{AttachError, Detach, Frame, ReceiverId, SendError, Session, State, Take};
+use super::carriers::{Deadline, Deadlines, Queue, Watch, Watched};
+use super::{
+    CLOSE_TIMEOUT, DISCONNECT_DELAY, HEARTBEAT, QUEUE_MESSAGES, at, ending, keep_alive, numbered, outgoing, session,
+    with_policy,
+};
+use byway::session::{AttachError, Detach, Frame, OnFull, ReceiverId, SendError, Session, State, Take};
 use byway::{Disconnect, Overflow};
 use proptest::prelude::*;
 
@@ -12,7 +15,15 @@ enum Op {
     /// Of the receiver that came this many before the last.
     Next(usize),
     Detach(usize, Detach),
-    Send(usize),
+    Send(usize, Option<OnFull>),
+    /// With fillers so often, and messages of the client within this time.
+    KeepAlive(Option<u64>, Option<u64>),
+    /// The deadline of this number, so much later.
+    EndAt(usize, Option<u64>),
+    /// A message of the client's.
+    Received,
+    Busy,
+    LastWords,
     Close(Disconnect),
     Fail,
     /// A call that is for sockets only.
@@ -32,13 +43,28 @@ fn op() -> impl Strategy<Value = Op> {
         8 => prop_oneof![6 => Just(0), 1 => 1..3_usize].prop_map(Op::Next),
         3 => (prop_oneof![6 => Just(0), 1 => 1..3_usize], prop_oneof![4 => Just(Detach::Finished), 1 => Just(Detach::Aborted)])
             .prop_map(|(who, how)| Op::Detach(who, how)),
-        8 => prop_oneof![8 => 0..12_usize, 1 => 0..60_usize].prop_map(Op::Send),
+        8 => (prop_oneof![8 => 0..12_usize, 1 => 0..60_usize], policy()).prop_map(|(length, policy)| Op::Send(length, policy)),
+        2 => (prop::option::of(1..40_000_u64), prop::option::of((1..10_000_u64).prop_map(|quarter| 4 * quarter)))
+            .prop_map(|(every, within)| Op::KeepAlive(every, within)),
+        1 => (0..2_usize, prop::option::of(0..8_000_u64)).prop_map(|(slot, after)| Op::EndAt(slot, after)),
+        3 => Just(Op::Received),
+        1 => Just(Op::Busy),
+        1 => Just(Op::LastWords),
         1 => prop::sample::select(endings.to_vec()).prop_map(Op::Close),
         1 => Just(Op::Fail),
         1 => (0..6_u8).prop_map(Op::Illegal),
         3 => (0..6_000_u64).prop_map(Op::Wait),
         3 => Just(Op::Due),
         2 => Just(Op::Late),
+    ]
+}
+
+fn policy() -> impl Strategy<Value = Option<OnFull>> {
+    prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(OnFull::Close)),
+        1 => Just(Some(OnFull::DropOldest)),
+        2 => (0..4_u64).prop_map(|key| Some(OnFull::KeepNewest(key))),
     ]
 }
 
@@ -70,6 +96,7 @@ struct Model {
     receivers: usize,
     queue: Queue,
     deadlines: Deadlines,
+    watch: Watch,
     delivered: u64,
 }
 
@@ -96,6 +123,7 @@ impl Model {
             receivers: 0,
             queue: Queue::default(),
             deadlines,
+            watch: Watch::default(),
             delivered: 0,
         }
     }
@@ -131,10 +159,10 @@ impl Model {
         }
         let one = receiver.take == Take::OneByOne && !receiver.fresh;
         receiver.fresh = false;
-        if !self.queue.texts.is_empty() {
-            let count = if one { 1 } else { self.queue.texts.len() };
+        if self.queue.len() > 0 {
+            let count = if one { 1 } else { self.queue.len() };
             self.delivered += count as u64;
-            return Some(Written::Messages(self.queue.texts.drain(..count).collect()));
+            return Some(Written::Messages(self.queue.take(count)));
         }
         if self.stage == Stage::Closing {
             return self.ending.clone().map(Written::Close);
@@ -155,12 +183,12 @@ impl Model {
         }
     }
 
-    fn send(&mut self, text: String) -> Result<(), SendError> {
+    fn send(&mut self, text: &str, on_full: Option<OnFull>) -> Result<(), SendError> {
         if !self.is_open() {
             return Err(SendError::Closed);
         }
-        if !self.queue.push(text, self.overflow) {
-            self.queue.texts.clear();
+        if !self.queue.push(text, on_full, self.overflow) {
+            self.queue.clear();
             self.close(Disconnect::SLOW_CONSUMER);
             return Err(SendError::SlowConsumer);
         }
@@ -176,13 +204,26 @@ impl Model {
             None => self.deadlines.set(Deadline::Absence, self.now + DISCONNECT_DELAY),
         }
         (self.stage, self.ending) = (Stage::Closing, Some(ending));
+        self.watch = Watch::default();
+    }
+
+    fn close_with(&mut self, last_words: &str, ending: Disconnect) {
+        if self.is_open() {
+            self.queue.push_last(last_words);
+        }
+        self.close(ending);
+    }
+
+    fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.next().into_iter().chain(self.watch.next()).min()
     }
 
     fn finish(&mut self, ending: Disconnect) {
         self.ending.get_or_insert(ending);
         self.stage = Stage::Closed;
         self.receiver = None;
-        self.queue.texts.clear();
+        self.watch = Watch::default();
+        self.queue.clear();
         self.deadlines.clear();
     }
 
@@ -195,12 +236,19 @@ impl Model {
                 other => unreachable!("{other:?} is for sockets"),
             }
         }
+        while let Some(due) = self.watch.take_due(self.now) {
+            match due {
+                Watched::Filler if self.queue.len() == 0 => assert_eq!(self.send("filler", None), Ok(())),
+                Watched::Filler => {}
+                Watched::End(ending) => self.close_with("last words", ending),
+            }
+        }
     }
 
     fn heartbeat(&mut self) {
         self.deadlines.set(Deadline::Heartbeat, self.now + HEARTBEAT);
         let Some(receiver) = &mut self.receiver else { return };
-        receiver.heartbeat_due = true;
+        receiver.heartbeat_due |= self.watch.leaves_h();
         if !std::mem::take(&mut receiver.asked) {
             self.finish(Disconnect::SLOW_CONSUMER);
         }
@@ -218,6 +266,9 @@ impl Ord for Stage {
         (*self as u8).cmp(&(*other as u8))
     }
 }
+
+const SLOTS: [byway::session::Deadline; 2] =
+    [byway::session::Deadline::Authentication, byway::session::Deadline::Frame];
 
 struct Life {
     session: Session,
@@ -249,10 +300,30 @@ impl Life {
                 self.session.detach(id, *how, now);
                 self.model.detach(number, *how);
             }
-            Op::Send(length) => {
+            Op::Send(length, on_full) => {
                 let text = numbered(self.sent, *length);
                 self.sent += 1;
-                prop_assert_eq!(self.session.send(outgoing(&text), || now), self.model.send(text));
+                let sent = self.session.send(with_policy(&text, *on_full), || now);
+                prop_assert_eq!(sent, self.model.send(&text, *on_full));
+            }
+            Op::KeepAlive(every, within) => {
+                self.session.keep_alive(keep_alive(*every, *within), now);
+                if self.model.is_open() {
+                    self.model.watch.keep_alive(*every, *within, self.model.now);
+                }
+            }
+            Op::EndAt(slot, after) => self.end_at(*slot, after.map(|after| self.model.now + after)),
+            Op::Received => {
+                self.session.received(1);
+                self.model.watch.heard();
+            }
+            Op::Busy => {
+                self.session.busy();
+                self.model.watch.heard();
+            }
+            Op::LastWords => {
+                self.session.close_with_last_words(Disconnect::FLOOD, outgoing("last words"), now);
+                self.model.close_with("last words", Disconnect::FLOOD);
             }
             Op::Close(ending) => {
                 self.session.close(ending.clone(), now);
@@ -265,12 +336,19 @@ impl Life {
             Op::Illegal(which) => self.illegal(*which)?,
             Op::Wait(millis) => self.model.now += millis,
             Op::Due => {
-                self.model.now = self.model.deadlines.next().unwrap_or(0).max(self.model.now);
+                self.model.now = self.model.next_deadline().unwrap_or(0).max(self.model.now);
                 self.handle_timeout()?;
             }
             Op::Late => self.handle_timeout()?,
         }
         Ok(())
+    }
+
+    fn end_at(&mut self, slot: usize, at: Option<u64>) {
+        self.session.end_at(SLOTS[slot], at.map(|at| ending(at, Disconnect::FLOOD)));
+        if self.model.is_open() {
+            self.model.watch.end_at(slot, at.map(|at| (at, Disconnect::FLOOD)));
+        }
     }
 
     /// A socket's doings mean nothing to a session that has none.
@@ -313,10 +391,11 @@ impl Life {
         };
         prop_assert_eq!(stage, model.stage);
         prop_assert_eq!(session.disconnect(), model.ending.as_ref());
-        prop_assert_eq!(session.poll_timeout(), model.deadlines.next().map(at), "deadlines: {:?}", model.deadlines);
-        prop_assert_eq!(session.queued(), (model.queue.texts.len(), model.queue.bytes()));
+        prop_assert_eq!(session.poll_timeout(), model.next_deadline().map(at), "{:?}", model);
+        prop_assert_eq!(session.queued(), (model.queue.len(), model.queue.bytes()));
         prop_assert_eq!(session.traffic().messages_out, model.delivered);
         prop_assert_eq!(session.traffic().dropped, model.queue.dropped);
+        prop_assert_eq!(session.traffic().conflated, model.queue.conflated);
         let attached = self.ids.iter().filter(|id| session.is_attached(**id)).count();
         prop_assert_eq!(attached, usize::from(model.receiver.is_some()));
         Ok(())
@@ -398,41 +477,4 @@ proptest! {
         }
         prop_assert_eq!(sent - got, session.queued().0, "what was taken was delivered, or waits");
     }
-}
-
-#[test]
-fn an_absence_lasts_exactly_the_disconnect_delay_and_a_closing_session_s_is_counted_from_its_last_poll() {
-    let mut session = session(Overflow::Close);
-    let first = session.attach_receiver(Take::All, at(1_000)).unwrap();
-    session.detach(first, Detach::Finished, at(2_000));
-    assert_eq!(session.poll_timeout(), Some(at(2_000 + DISCONNECT_DELAY)));
-    session.close(Disconnect::NORMAL, at(3_000));
-    for now in [4_000, 8_500, 13_000] {
-        let poll = session.attach_receiver(Take::All, at(now)).unwrap();
-        while !matches!(session.next_frame(poll), Some(Frame::Close(_))) {}
-        session.detach(poll, Detach::Finished, at(now));
-        session.handle_timeout(at(now + DISCONNECT_DELAY - 1));
-        assert!(matches!(session.state(), State::Closing(_)));
-    }
-    session.handle_timeout(at(13_000 + DISCONNECT_DELAY));
-    assert_eq!(session.state(), &State::Closed(Disconnect::NORMAL));
-}
-
-#[test]
-fn a_receiver_that_asks_for_nothing_between_two_heartbeats_is_given_up() {
-    let mut session = session(Overflow::Close);
-    session.attach_receiver(Take::OneByOne, at(0)).unwrap();
-    session.handle_timeout(at(HEARTBEAT));
-    assert!(session.is_open());
-    session.handle_timeout(at(2 * HEARTBEAT));
-    assert_eq!(session.state(), &State::Closed(Disconnect::SLOW_CONSUMER));
-}
-
-#[test]
-fn a_receiver_that_does_not_read_holds_a_closing_session_for_the_close_timeout_at_the_most() {
-    let mut session = session(Overflow::Close);
-    session.attach_receiver(Take::OneByOne, at(0)).unwrap();
-    session.close(Disconnect::GOING_AWAY, at(1_000));
-    session.handle_timeout(at(1_000 + CLOSE_TIMEOUT));
-    assert_eq!(session.state(), &State::Closed(Disconnect::GOING_AWAY));
 }

@@ -1,0 +1,197 @@
+//! How an application publishes, from a handler or from anywhere else.
+
+use super::settings::MessagingSettings;
+use super::{IntoPayload, Json, Users};
+use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
+use crate::policy::{Revocation, RevocationsFull};
+use bytestring::ByteString;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// What carries out what a [`Messenger`] is told: the node. Nothing here waits.
+pub trait Outlet: Send + Sync + 'static {
+    /// Gives a publication to the broker. [`NotPublishable`](PublishError::NotPublishable) where the destination is the
+    /// application's, a user's, or of no kind that the broker has.
+    fn publish(&self, publication: Publication) -> Result<(), PublishError>;
+
+    /// Gives a publication to all sessions of a user that subscribed its destination, `/user/queue/x`. It is no error
+    /// that there are none.
+    fn to_user(&self, name: &str, publication: Publication) -> Result<(), PublishError>;
+
+    /// The same for one session, signed in or not.
+    fn to_session(&self, session: SessionId, publication: Publication) -> Result<(), PublishError>;
+
+    /// Ends a session; false where there is none.
+    fn disconnect(&self, session: SessionId, disconnect: Disconnect) -> bool;
+
+    /// Takes something back: tokens that it is about are refused until `until`, and its sessions end. How many did.
+    fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull>;
+
+    /// Who is connected.
+    fn users(&self) -> &Users;
+}
+
+/// Publishes, finds users, and ends sessions. Cheap to clone; hold one wherever something is to be told.
+///
+/// Nothing waits for a subscriber. A payload is sent as JSON, or as anything else by the methods with `payload` in their names:
+///
+/// ```
+/// # use byway::messaging::{Messenger, PublishError, Text};
+/// # use serde::Serialize;
+/// #[derive(Serialize)]
+/// struct Price { cents: u64 }
+///
+/// fn tell(to: &Messenger) -> Result<(), PublishError> {
+///     to.send("/topic/prices/tea", &Price { cents: 250 })?;
+///     to.send_to_user("ada", "/queue/alerts", &"tea is cheap")?;
+///     to.send_payload("/topic/ticker", Text("tea 2.50".into()))
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Messenger {
+    outlet: Arc<dyn Outlet>,
+    settings: Arc<MessagingSettings>,
+}
+
+/// Why something was not published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishError {
+    /// More is published than can be carried out.
+    Overloaded,
+    /// The queue has as many messages as it may have.
+    QueueFull,
+    /// The text is no destination.
+    InvalidDestination(DestinationError),
+    /// Nothing can be published there: it is the application's or a user's, or of no kind that the broker has.
+    NotPublishable(Destination),
+    /// The payload has no form in JSON, such as a map whose keys are no texts. What it was.
+    NotJson(String),
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overloaded => f.write_str("too many messages wait to be delivered"),
+            Self::QueueFull => f.write_str("the queue is full"),
+            Self::InvalidDestination(error) => write!(f, "not a destination: {error}"),
+            Self::NotPublishable(destination) => write!(f, "nothing can be published to {destination}"),
+            Self::NotJson(problem) => write!(f, "the payload has no form in JSON: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for PublishError {}
+
+impl From<DestinationError> for PublishError {
+    fn from(error: DestinationError) -> Self {
+        Self::InvalidDestination(error)
+    }
+}
+
+impl Messenger {
+    /// One that publishes through `outlet`.
+    pub fn new(outlet: Arc<dyn Outlet>, settings: Arc<MessagingSettings>) -> Self {
+        Self { outlet, settings }
+    }
+
+    /// Publishes a payload as JSON.
+    pub fn send<T: Serialize + ?Sized>(
+        &self,
+        destination: impl Into<ByteString>,
+        payload: &T,
+    ) -> Result<(), PublishError> {
+        self.send_payload(destination, Json(payload))
+    }
+
+    /// Publishes a payload of any kind: [`Text`](super::Text), [`Json`], [`Body`](super::Body).
+    pub fn send_payload(
+        &self,
+        destination: impl Into<ByteString>,
+        payload: impl IntoPayload,
+    ) -> Result<(), PublishError> {
+        self.publish(payload.into_payload()?.to(Destination::parse(destination)?))
+    }
+
+    /// Publishes a message with headers of its own.
+    pub fn publish(&self, publication: Publication) -> Result<(), PublishError> {
+        self.outlet.publish(publication)
+    }
+
+    /// Sends a payload as JSON to all sessions of a user that subscribed `/user` + `suffix`: to `/queue/x` for those that
+    /// subscribed `/user/queue/x`. The name may have any characters.
+    pub fn send_to_user<T: Serialize + ?Sized>(
+        &self,
+        name: &str,
+        suffix: impl Into<ByteString>,
+        payload: &T,
+    ) -> Result<(), PublishError> {
+        self.send_payload_to_user(name, suffix, Json(payload))
+    }
+
+    /// The same with a payload of any kind.
+    pub fn send_payload_to_user(
+        &self,
+        name: &str,
+        suffix: impl Into<ByteString>,
+        payload: impl IntoPayload,
+    ) -> Result<(), PublishError> {
+        self.outlet.to_user(name, self.personal(suffix, payload)?)
+    }
+
+    /// Sends a payload as JSON to one session, if it subscribed `/user` + `suffix`.
+    pub fn send_to_session<T: Serialize + ?Sized>(
+        &self,
+        session: SessionId,
+        suffix: impl Into<ByteString>,
+        payload: &T,
+    ) -> Result<(), PublishError> {
+        self.send_payload_to_session(session, suffix, Json(payload))
+    }
+
+    /// The same with a payload of any kind.
+    pub fn send_payload_to_session(
+        &self,
+        session: SessionId,
+        suffix: impl Into<ByteString>,
+        payload: impl IntoPayload,
+    ) -> Result<(), PublishError> {
+        self.outlet.to_session(session, self.personal(suffix, payload)?)
+    }
+
+    /// Who is connected to this node.
+    pub fn users(&self) -> &Users {
+        self.outlet.users()
+    }
+
+    /// Ends a session, behind what is queued for it; false where there is none.
+    pub fn disconnect(&self, session: SessionId, disconnect: Disconnect) -> bool {
+        self.outlet.disconnect(session, disconnect)
+    }
+
+    /// Ends all sessions of a user on this node; how many there were.
+    pub fn disconnect_user(&self, name: &str, disconnect: &Disconnect) -> usize {
+        let sessions = self.users().sessions_of(name);
+        sessions.into_iter().filter(|session| self.disconnect(*session, disconnect.clone())).count()
+    }
+
+    /// Takes back what a user, a session or a token may do: its sessions end at once with
+    /// [`REVOKED`](Disconnect::REVOKED), and its tokens that were issued until now are refused until `until`, by when
+    /// the last of them should have expired. How many sessions ended. It is an error that more revocations would have to
+    /// be remembered than may be; nothing is revoked then.
+    pub fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
+        self.outlet.revoke(what, until)
+    }
+
+    /// A publication under the destination that a user's session calls it by.
+    fn personal(&self, suffix: impl Into<ByteString>, payload: impl IntoPayload) -> Result<Publication, PublishError> {
+        Ok(payload.into_payload()?.to(self.settings.user_destination(suffix)?))
+    }
+}
+
+impl fmt::Debug for Messenger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messenger").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! The embedded broker: what becomes of a publication on this node.
+//!
+//! The cores in [`crate::broker`] decide; here they are put behind locks, and what they ask for is done.
+
+mod delivery;
+mod queues;
+mod topics;
+
+pub(in crate::node) use delivery::{Deliveries, Form, Wanted};
+pub(in crate::node) use queues::Consuming;
+pub(in crate::node) use topics::{Inbox, Listening, Owner};
+
+use super::cell::Cell;
+use super::hub::{self, Hub};
+use crate::broker::{BrokerSettings, ConsumerId, DirectoryFull, Kind, SubscribeError};
+use crate::messaging::PublishError;
+use crate::model::{AckMode, Destination, DestinationPattern, Publication};
+use crate::session::Outgoing;
+use delivery::{Accepted, WhenSlow};
+use queues::Queues;
+use std::hash::RandomState;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Handle;
+use topics::Topics;
+
+/// The broker of one endpoint.
+pub(in crate::node) struct Broker {
+    settings: Arc<BrokerSettings>,
+    hub: Arc<Hub<Deliveries>>,
+    topics: Arc<Topics>,
+    queues: Arc<Queues>,
+    /// Numbers publications.
+    numbers: Arc<AtomicU64>,
+    /// Clients must not be able to make their publications replace others'.
+    hasher: RandomState,
+}
+
+impl Broker {
+    pub(in crate::node) fn new(settings: BrokerSettings, hub: Arc<Hub<Deliveries>>) -> Self {
+        let settings = Arc::new(settings);
+        let numbers = Arc::new(AtomicU64::new(1));
+        Self {
+            topics: Topics::new(Arc::clone(&hub), &settings),
+            queues: Queues::new(Arc::clone(&settings), Arc::clone(&numbers)),
+            hub,
+            settings,
+            numbers,
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Publications are carried where the sessions run.
+    pub(in crate::node) fn run_on(&self, runtime: &Handle) {
+        self.queues.run_on(runtime);
+        self.hub.run_on(runtime);
+    }
+
+    pub(in crate::node) fn settings(&self) -> &BrokerSettings {
+        &self.settings
+    }
+
+    /// Takes a publication for a topic or a queue. When it returns, all who are subscribed will get it.
+    pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
+        match self.settings.kind_of(&publication.destination) {
+            Some(Kind::Topic) => Ok(self.topics.publish(&self.accept(publication))?),
+            Some(Kind::Queue) => self.queues.publish(publication),
+            None => Err(PublishError::NotPublishable(publication.destination)),
+        }
+    }
+
+    /// Takes a publication for one user's or one session's own destination; false when nobody hears it.
+    pub(in crate::node) fn publish_to(&self, owner: Owner, publication: Publication) -> Result<bool, PublishError> {
+        let inbox = Inbox { owner, destination: publication.destination.clone() };
+        Ok(self.topics.publish_to(&inbox, &self.accept(publication))?)
+    }
+
+    /// Lets a session hear topics. From this call on it gets what is published.
+    pub(in crate::node) fn listen(
+        &self,
+        pattern: DestinationPattern,
+        cell: &Arc<Cell>,
+        form: Form,
+    ) -> Result<Listening, DirectoryFull> {
+        self.topics.listen(pattern, cell, form)
+    }
+
+    /// Lets a session hear what is its own.
+    pub(in crate::node) fn open(&self, inbox: Inbox, cell: &Arc<Cell>, form: Form) -> Listening {
+        self.topics.open(inbox, cell, form)
+    }
+
+    /// Makes a session one of a queue's consumers.
+    pub(in crate::node) fn consume(
+        &self,
+        destination: &Destination,
+        place: u64,
+        mode: AckMode,
+        prefetch: Option<usize>,
+        (cell, form): (&Arc<Cell>, Form),
+    ) -> Result<Consuming, SubscribeError> {
+        let id = ConsumerId { session: cell.who.id, subscription: place };
+        self.queues.consume(destination, id, mode, prefetch, (cell, form))
+    }
+
+    /// A message for one subscription alone.
+    pub(in crate::node) fn message(&self, publication: Publication, form: &Form) -> Arc<Outgoing> {
+        self.accept(publication).message(form)
+    }
+
+    /// Whether a publication has had this number.
+    pub(in crate::node) fn has_published(&self, number: u64) -> bool {
+        (1..self.numbers.load(Ordering::Relaxed)).contains(&number)
+    }
+
+    fn accept(&self, publication: Publication) -> Arc<Accepted> {
+        let slow = self.settings.slow_consumer_policy(&publication.destination);
+        let when_slow = slow.map(|settings| WhenSlow::new(settings, &publication, &self.hasher));
+        Accepted::new(Arc::new(publication), self.numbers.fetch_add(1, Ordering::Relaxed), when_slow)
+    }
+}
+
+impl From<hub::PublishError> for PublishError {
+    fn from(hub::PublishError::Overloaded: hub::PublishError) -> Self {
+        Self::Overloaded
+    }
+}

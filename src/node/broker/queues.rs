@@ -1,0 +1,273 @@
+//! Work queues, with their consumers' sessions at hand.
+
+use super::delivery::{Accepted, Form};
+use crate::broker::{
+    BrokerSettings, ConsumerId, DeadLetter, Delivery, Settlement, SubscribeError, UnknownTag, WorkQueue,
+};
+use crate::messaging::PublishError;
+use crate::model::{AckMode, Destination, Publication};
+use crate::node::cell::Cell;
+use crate::node::now;
+use crate::session::SendError;
+use parking_lot::{Mutex, MutexGuard};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+
+/// The queues of one broker. A queue is there while it has messages or consumers.
+pub(super) struct Queues {
+    settings: Arc<BrokerSettings>,
+    named: Mutex<HashMap<Destination, Arc<Queue>>>,
+    /// How many bytes all queues hold together.
+    bytes: AtomicUsize,
+    /// Numbers what need not be acknowledged; shared with topics.
+    numbers: Arc<AtomicU64>,
+    runtime: OnceLock<Handle>,
+}
+
+struct Queue {
+    destination: Destination,
+    state: Mutex<State>,
+}
+
+struct State {
+    core: WorkQueue,
+    consumers: HashMap<ConsumerId, Consumer>,
+    /// What the queue was counted with last.
+    bytes: usize,
+    /// When the next look at the queue is planned.
+    planned: Option<Instant>,
+}
+
+struct Consumer {
+    cell: Arc<Cell>,
+    form: Form,
+}
+
+/// A session's place among a queue's consumers. When it is dropped, what it has not settled goes to others.
+pub(in crate::node) struct Consuming {
+    queues: Arc<Queues>,
+    queue: Arc<Queue>,
+    id: ConsumerId,
+}
+
+/// A consumer that need not acknowledge gets no more while this many messages wait for its client: what is handed over
+/// is lost with the session, and another consumer may be faster.
+const WAITING_FOR_CLIENT: usize = 64;
+
+/// How soon a queue looks again for room, where its only consumers have none.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+impl Queues {
+    pub(super) fn new(settings: Arc<BrokerSettings>, numbers: Arc<AtomicU64>) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            named: Mutex::default(),
+            bytes: AtomicUsize::new(0),
+            numbers,
+            runtime: OnceLock::new(),
+        })
+    }
+
+    pub(super) fn run_on(&self, runtime: &Handle) {
+        self.runtime.get_or_init(|| runtime.clone());
+    }
+
+    pub(super) fn publish(self: &Arc<Self>, publication: Publication) -> Result<(), PublishError> {
+        if self.bytes.load(Ordering::Relaxed) + publication.size() > self.settings.max_queue_bytes {
+            return Err(PublishError::QueueFull);
+        }
+        let destination = publication.destination.clone();
+        self.change(&destination, |state| state.core.publish(Arc::new(publication), now()))?
+            .map_err(|_| PublishError::QueueFull)
+    }
+
+    pub(super) fn consume(
+        self: &Arc<Self>,
+        destination: &Destination,
+        id: ConsumerId,
+        mode: AckMode,
+        prefetch: Option<usize>,
+        (cell, form): (&Arc<Cell>, Form),
+    ) -> Result<Consuming, SubscribeError> {
+        let prefetch = self.settings.queue(destination).prefetch(prefetch);
+        let added = self.change(destination, |state| {
+            state.core.subscribe(id, mode, prefetch)?;
+            state.consumers.insert(id, Consumer { cell: Arc::clone(cell), form });
+            Ok(())
+        });
+        added.map_err(|_| SubscribeError::TooManyConsumers)??;
+        let queue = self.named.lock().get(destination).cloned().ok_or(SubscribeError::TooManyConsumers)?;
+        Ok(Consuming { queues: Arc::clone(self), queue, id })
+    }
+
+    /// Changes a queue, which is made if there is none, and does all that follows.
+    fn change<T>(
+        self: &Arc<Self>,
+        destination: &Destination,
+        change: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, PublishError> {
+        let mut named = self.named.lock();
+        let queue = match named.get(destination) {
+            Some(queue) => Arc::clone(queue),
+            None if named.len() >= self.settings.max_queues => return Err(PublishError::QueueFull),
+            None => {
+                let queue = Arc::new(Queue::new(destination.clone(), &self.settings));
+                named.insert(destination.clone(), Arc::clone(&queue));
+                queue
+            }
+        };
+        let mut state = queue.state.lock();
+        // Who wants to forget the queue has to wait for its state, so it is not forgotten between the two locks.
+        drop(named);
+        let result = change(&mut state);
+        self.settle_down(&queue, state);
+        Ok(result)
+    }
+
+    /// Hands over what can be, plans the next look, and passes on what the queue gives up.
+    fn settle_down(self: &Arc<Self>, queue: &Arc<Queue>, mut state: MutexGuard<'_, State>) {
+        let look_again = self.hand_over(&mut state).then(|| now() + LOOK_AGAIN);
+        let next = state.core.poll_timeout().into_iter().chain(look_again).min();
+        if let Some(at) = next {
+            self.plan(queue, &mut state, at);
+        }
+        let dead: Vec<_> = std::iter::from_fn(|| state.core.next_dead_letter()).collect();
+        let bytes = state.core.bytes();
+        let before = std::mem::replace(&mut state.bytes, bytes);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_sub(before, Ordering::Relaxed);
+        let idle = state.core.is_idle();
+        drop(state);
+        for letter in dead {
+            self.bury(&queue.destination, letter);
+        }
+        if idle {
+            self.forget(&queue.destination);
+        }
+    }
+
+    /// Hands messages to consumers for as long as there are both. True when a consumer would take more, and has no room.
+    fn hand_over(&self, state: &mut State) -> bool {
+        let mut blocked = false;
+        let State { core, consumers, .. } = state;
+        loop {
+            let next = core.next_delivery(|id| {
+                let room = consumers.get(&id).map_or(Room::Gone, Consumer::room);
+                blocked |= room == Room::Full;
+                room == Room::Free
+            });
+            let Some(delivery) = next else { return blocked };
+            let id = delivery.consumer;
+            let sent = consumers.get(&id).map(|consumer| consumer.send(&delivery, &self.numbers));
+            if !matches!(sent, Some(Ok(()))) {
+                consumers.remove(&id);
+                core.unsubscribe(id);
+                core.take_back(delivery);
+            }
+        }
+    }
+
+    /// Gives a message up: to where the queue's dead letters go, if it has such a place.
+    fn bury(self: &Arc<Self>, from: &Destination, letter: DeadLetter) {
+        let reason = letter.reason.name();
+        let Some(to) = self.settings.dead_letter(from) else {
+            return tracing::warn!(queue = %from, reason, "message given up");
+        };
+        match self.publish(letter.into_publication(to.clone())) {
+            Ok(()) => tracing::debug!(queue = %from, reason, to = %to, "message is a dead letter"),
+            Err(error) => tracing::warn!(queue = %from, reason, to = %to, %error, "dead letter lost"),
+        }
+    }
+
+    fn forget(&self, destination: &Destination) {
+        let mut named = self.named.lock();
+        if named.get(destination).is_some_and(|queue| queue.state.lock().core.is_idle()) {
+            named.remove(destination);
+        }
+    }
+
+    /// Looks at a queue again at a time, unless that is planned for an earlier one.
+    fn plan(self: &Arc<Self>, queue: &Arc<Queue>, state: &mut State, at: Instant) {
+        let Some(runtime) = self.runtime.get() else { return };
+        if state.planned.is_some_and(|planned| planned <= at) {
+            return;
+        }
+        state.planned = Some(at);
+        let (queues, queue) = (Arc::downgrade(self), Arc::downgrade(queue));
+        runtime.spawn(look_at(queues, queue, at));
+    }
+}
+
+async fn look_at(queues: Weak<Queues>, queue: Weak<Queue>, at: Instant) {
+    tokio::time::sleep_until(at.into()).await;
+    let (Some(queues), Some(queue)) = (queues.upgrade(), queue.upgrade()) else { return };
+    let mut state = queue.state.lock();
+    state.planned.take_if(|planned| *planned <= at);
+    state.core.handle_timeout(now());
+    queues.settle_down(&queue, state);
+}
+
+impl Queue {
+    fn new(destination: Destination, settings: &BrokerSettings) -> Self {
+        let core = WorkQueue::new(Arc::new(settings.queue(&destination).clone()));
+        let state = State { core, consumers: HashMap::new(), bytes: 0, planned: None };
+        Self { destination, state: Mutex::new(state) }
+    }
+}
+
+#[derive(PartialEq)]
+enum Room {
+    Free,
+    Full,
+    /// The session has ended, and will say so.
+    Gone,
+}
+
+impl Consumer {
+    fn room(&self) -> Room {
+        self.cell.with(|session| match session.queued() {
+            _ if !session.is_open() => Room::Gone,
+            (waiting, _) if waiting >= WAITING_FOR_CLIENT => Room::Full,
+            _ => Room::Free,
+        })
+    }
+
+    fn send(&self, delivery: &Delivery, numbers: &AtomicU64) -> Result<(), SendError> {
+        let mut publication = Arc::clone(delivery.publication());
+        let mut number = delivery.tag;
+        if delivery.needs_settlement() {
+            let count =
+                Publication::clone(&publication).with_header("delivery-count", delivery.delivery_count().to_string());
+            publication = Arc::new(match delivery.is_redelivered() {
+                true => count.with_header("redelivered", "true"),
+                false => count,
+            });
+        } else {
+            number = numbers.fetch_add(1, Ordering::Relaxed);
+        }
+        let accepted = Accepted::new(publication, number, None);
+        self.cell.send(accepted.message(&self.form))
+    }
+}
+
+impl Consuming {
+    /// The client acknowledges or refuses what came by this tag.
+    pub(in crate::node) fn settle(&self, tag: u64, settlement: Settlement) -> Result<(), UnknownTag> {
+        let mut state = self.queue.state.lock();
+        let settled = state.core.settle(self.id, tag, settlement, now());
+        self.queues.settle_down(&self.queue, state);
+        settled
+    }
+}
+
+impl Drop for Consuming {
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        state.consumers.remove(&self.id);
+        state.core.unsubscribe(self.id);
+        self.queues.settle_down(&self.queue, state);
+    }
+}

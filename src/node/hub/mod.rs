@@ -1,0 +1,186 @@
+//! How one publication reaches many sessions.
+//!
+//! The hub is split into parts; each session belongs to one, and each part has a queue of commands that one task at a
+//! time carries out in order. A publication is queued in every part where its audience has members, under the audience's
+//! own short lock: so all members get its publications in the same order, and the publisher never waits for any of them.
+//!
+//! A part takes all commands that wait, appends the messages to its members' queues, and writes each session that got
+//! something once: a burst costs one write for each session, not one for each message. What is queued last is written in
+//! the same pass over the members, while their memory is still at hand.
+//!
+//! Members may want the same publication in different forms. Those who want the same one are kept together, and it is
+//! made once for all of them.
+
+mod part;
+
+use super::cell::Cell;
+use super::settings::LimitSettings;
+use crate::model::SessionId;
+use crate::session::Outgoing;
+use parking_lot::Mutex;
+use part::{Command, Part};
+use std::fmt;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use tokio::runtime::Handle;
+
+/// What a hub carries.
+pub(super) trait Kind: Send + Sync + 'static {
+    type Publication: Send + Sync;
+    /// What can differ between the messages that members get for one publication.
+    type Form: Clone + Eq + Hash + Send + Sync;
+
+    /// What a publication takes of a limit in bytes.
+    fn size(publication: &Self::Publication) -> usize;
+
+    /// The message for the members that want this form.
+    fn message(publication: &Arc<Self::Publication>, form: &Self::Form) -> Arc<Outgoing>;
+}
+
+/// Messages as they are: what named groups of sessions get.
+pub(super) struct Plain;
+
+impl Kind for Plain {
+    type Publication = Outgoing;
+    type Form = ();
+
+    fn size(message: &Outgoing) -> usize {
+        message.len()
+    }
+
+    fn message(message: &Arc<Outgoing>, (): &()) -> Arc<Outgoing> {
+        Arc::clone(message)
+    }
+}
+
+pub(super) struct Hub<K: Kind> {
+    parts: Vec<Arc<Part<K>>>,
+    /// Numbers audiences.
+    next: AtomicU64,
+    /// Where the parts' tasks run; there are no members before it is known.
+    runtime: OnceLock<Handle>,
+    /// How many messages and bytes may wait for one part.
+    limits: (usize, usize),
+}
+
+/// The sessions that get the same publications. Cheap to clone; it is there as long as somebody holds it.
+pub(super) struct Audience<K: Kind>(Arc<AudienceState<K>>);
+
+struct AudienceState<K: Kind> {
+    id: u64,
+    hub: Weak<Hub<K>>,
+    /// How many members each part has. The lock also puts publications in one order for all parts.
+    members: Mutex<Vec<usize>>,
+}
+
+/// A session's place in an audience: given up when dropped.
+pub(super) struct Seat<K: Kind> {
+    audience: Audience<K>,
+    form: K::Form,
+    member: Member,
+}
+
+/// A session, and a number of its own for each place that it has in the same audience.
+type Member = (SessionId, u64);
+
+impl<K: Kind> Hub<K> {
+    fn new(parts: usize, limits: (usize, usize)) -> Arc<Self> {
+        let parts = (0..parts.max(1)).map(|_| Arc::default()).collect();
+        Arc::new(Self { parts, next: AtomicU64::default(), runtime: OnceLock::new(), limits })
+    }
+
+    /// One part for each core.
+    pub(super) fn for_limits(limits: &LimitSettings) -> Arc<Self> {
+        let parts = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::new(parts, (limits.publish_messages, limits.publish_bytes))
+    }
+
+    /// The parts run where the sessions do.
+    pub(super) fn run_on(&self, runtime: &Handle) {
+        self.runtime.get_or_init(|| runtime.clone());
+    }
+
+    /// An audience that nobody belongs to yet.
+    pub(super) fn audience(self: &Arc<Self>) -> Audience<K> {
+        Audience(Arc::new(AudienceState {
+            id: self.next.fetch_add(1, Ordering::Relaxed),
+            hub: Arc::downgrade(self),
+            members: Mutex::new(vec![0; self.parts.len()]),
+        }))
+    }
+
+    fn part_of(&self, id: SessionId) -> usize {
+        (id.0 % self.parts.len() as u64) as usize
+    }
+}
+
+impl<K: Kind> Audience<K> {
+    /// How many members there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.members.lock().iter().sum()
+    }
+
+    /// Sends a publication to every member. Never waits.
+    ///
+    /// Where more is published than can be queued for the members, so that the hub's limits are reached, this publication
+    /// is refused and reaches nobody.
+    pub(super) fn publish(&self, publication: Arc<K::Publication>) -> Result<(), PublishError> {
+        let Some(hub) = self.0.hub.upgrade() else { return Ok(()) };
+        let Some(runtime) = hub.runtime.get() else { return Ok(()) };
+        let size = K::size(&publication);
+        let members = self.0.members.lock();
+        let parts = || hub.parts.iter().zip(&*members).filter(|(_, members)| **members > 0).map(|(part, _)| part);
+        if !parts().all(|part| part.has_room_for(size, hub.limits)) {
+            return Err(PublishError::Overloaded);
+        }
+        for part in parts() {
+            part.push(Command::Publish(self.0.id, Arc::clone(&publication)), runtime);
+        }
+        Ok(())
+    }
+
+    /// Makes a session a member. From this call on it gets what is published, in this form.
+    pub(super) fn join(&self, cell: &Arc<Cell>, form: K::Form, place: u64) -> Seat<K> {
+        let member = (cell.who.id, place);
+        self.command(member, 1, Command::Join(self.0.id, form.clone(), member, Arc::clone(cell)));
+        Seat { audience: self.clone(), form, member }
+    }
+
+    fn command(&self, (id, _): Member, change: isize, command: Command<K>) {
+        let Some(hub) = self.0.hub.upgrade() else { return };
+        let Some(runtime) = hub.runtime.get() else { return };
+        let part = hub.part_of(id);
+        let mut members = self.0.members.lock();
+        members[part] = members[part].saturating_add_signed(change);
+        hub.parts[part].push(command, runtime);
+    }
+}
+
+impl<K: Kind> Clone for Audience<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Kind> Drop for Seat<K> {
+    fn drop(&mut self) {
+        let leave = Command::Leave(self.audience.0.id, self.form.clone(), self.member);
+        self.audience.command(self.member, -1, leave);
+    }
+}
+
+/// Why a message was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishError {
+    /// Too many messages wait to be queued for their members.
+    Overloaded,
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many messages wait to be delivered")
+    }
+}
+
+impl std::error::Error for PublishError {}

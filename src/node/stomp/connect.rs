@@ -1,0 +1,127 @@
+//! Coming in, staying in with a new token, and leaving.
+
+use super::refusal::Refusal;
+use super::speaker::StompSpeaker;
+use crate::messaging::{Event, Inbound};
+use crate::model::{Disconnect, Headers, Principal};
+use crate::node::{SessionHandle, now};
+use crate::policy::{AddressKey, AuthError, Credentials, Identity};
+use crate::protocol::stomp::{Connect, Failure, HEARTBEAT};
+use crate::session::{Deadline, KeepAlive, Outgoing};
+use bytestring::ByteString;
+use std::time::SystemTime;
+
+impl StompSpeaker {
+    /// CONNECT: whoever may come in is told so, and is watched from then on.
+    pub(super) async fn connect(&mut self, session: &SessionHandle, connect: Connect) -> Result<(), Refusal> {
+        let inbound = Inbound::Connect { headers: connect.headers.clone() };
+        let inbound =
+            self.shared.dispatcher.inbound(&self.client, inbound).map_err(|error| Refusal::from(error).fatal())?;
+        let Some(Inbound::Connect { headers }) = inbound else { return Ok(()) };
+        self.tell(Event::Connect(self.client.clone())).await;
+        let identity = self.identify(&headers, connect.login.as_ref(), connect.passcode.as_ref()).await?;
+        // Whoever has waited for keys may have been sent away meanwhile.
+        match session.is_open() {
+            true => self.admit(session, &connect, identity).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn admit(&mut self, session: &SessionHandle, connect: &Connect, identity: Identity) -> Result<(), Refusal> {
+        if let Some(principal) = identity.principal.clone() {
+            self.client.set_principal(principal);
+        }
+        self.shared.users.connected(&self.client).map_err(|error| Refusal::forbidden(error).fatal())?;
+        self.remember(session, &identity);
+        self.tell(Event::Connected(self.client.clone())).await;
+        let user = identity.principal.as_ref().map(Principal::name);
+        let frame = self.connection.connected(connect, &session.id().to_string(), user);
+        self.reply(session, frame);
+        self.keep_alive(session, connect);
+        Ok(())
+    }
+
+    /// From now on the session belongs to this identity, for as long as that lasts.
+    fn remember(&mut self, session: &SessionHandle, identity: &Identity) {
+        self.shared.tokens_in_use.forget(session.id(), self.token_id.as_ref());
+        self.token_id = identity.token_id.clone();
+        self.shared.tokens_in_use.remember(session.id(), self.token_id.as_ref());
+        match identity.expires_at {
+            None => session.0.end_at(Deadline::Authentication, None),
+            Some(end) => {
+                let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+                self.end_after(session, Deadline::Authentication, left, refused(AuthError::Expired));
+            }
+        }
+    }
+
+    fn keep_alive(&self, session: &SessionHandle, connect: &Connect) {
+        let filler = self.connection.in_kind(HEARTBEAT.into());
+        let last_words = self.connection.error(&Failure::silent());
+        session.0.keep_alive(KeepAlive {
+            send_every: connect.heartbeat.send_every,
+            filler: Outgoing::new(filler),
+            expect_within: connect.heartbeat.expect_within,
+            last_words: Some(Outgoing::new(last_words)),
+        });
+    }
+
+    /// Who the client is: by a token in its headers, or by one that its HTTP request had, or by what the embedding
+    /// application knows of it.
+    async fn identify(
+        &mut self,
+        headers: &Headers,
+        login: Option<&ByteString>,
+        passcode: Option<&ByteString>,
+    ) -> Result<Identity, Refusal> {
+        let (remote, early) = (self.client.remote_addr(), self.early_token.take());
+        self.shared.failures.check(AddressKey::from(remote), now()).map_err(|_| too_many_failures())?;
+        let token = self.shared.tokens.token_from(headers).map_err(|error| self.count_failure(error))?.or(early);
+        let (shows_nothing, known) = (token.is_none(), self.client.principal());
+        if let (true, Some(principal)) = (shows_nothing, known) {
+            return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
+        }
+        let passcode = passcode.map(|passcode| passcode.clone().into());
+        let credentials = Credentials { token, login: login.cloned(), passcode, remote };
+        self.shared.identify(&credentials).await.map_err(|error| self.count_failure(error))
+    }
+
+    fn count_failure(&self, error: AuthError) -> Refusal {
+        if !error.is_temporary() {
+            self.shared.failures.failed(AddressKey::from(self.client.remote_addr()), now());
+        }
+        refused(error).into()
+    }
+
+    /// A message to [`REFRESH`](super::send::REFRESH): the session goes on with the token that it brings, if that is the
+    /// same user's.
+    pub(super) async fn refresh(&mut self, session: &SessionHandle, headers: &Headers) -> Result<(), Refusal> {
+        let identity = self.identify(headers, None, None).await?;
+        if identity.principal != self.client.principal() {
+            let failure = Failure::new(Disconnect::FORBIDDEN, "Forbidden", "The token is another user's.");
+            return Err(failure.into());
+        }
+        if let Some(principal) = identity.principal.clone() {
+            self.client.set_principal(principal);
+        }
+        self.remember(session, &identity);
+        Ok(())
+    }
+
+    /// The session has ended: it takes no part in anything any more.
+    pub(super) async fn leave(&mut self, session: &SessionHandle, disconnect: &Disconnect) {
+        self.subscriptions.clear();
+        self.shared.tokens_in_use.forget(session.id(), self.token_id.as_ref());
+        self.shared.users.disconnected(session.id());
+        self.tell(Event::Disconnected { client: self.client.clone(), disconnect: disconnect.clone() }).await;
+    }
+}
+
+fn refused(error: AuthError) -> Failure {
+    Failure::new(error.disconnect(), error.disconnect().reason().to_owned(), format!("{error}."))
+}
+
+fn too_many_failures() -> Refusal {
+    let detail = "Too many clients of this address could not show who they are. Try again in a minute.";
+    Failure::new(Disconnect::TOO_MANY_FAILURES, "Too many failed attempts", detail).into()
+}

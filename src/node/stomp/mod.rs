@@ -1,0 +1,83 @@
+//! STOMP sessions: frames become calls of the broker, of the application, and of those who decide who may do what.
+//!
+//! [`Stomp`] is what an application sets up. Each session has a [speaker](speaker::StompSpeaker), which its driver owns;
+//! what all sessions of an endpoint share is in [`shared`].
+
+mod acknowledge;
+mod charge;
+mod connect;
+mod refusal;
+mod send;
+mod settings;
+mod shared;
+mod speaker;
+mod subscribe;
+
+pub use settings::{Refusals, Stomp};
+
+use super::SessionHandle;
+use super::byway::Byway;
+use super::byway::Node;
+use super::handler::{Language, Speaker};
+use super::hub::Hub;
+use super::settings::Settings;
+use crate::messaging::Messenger;
+use crate::model::{Secret, SettingsError};
+use crate::protocol::stomp::Version;
+use http::HeaderMap;
+use shared::Shared;
+use speaker::StompSpeaker;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// Speaks STOMP on all sessions of an endpoint.
+struct StompLanguage(Arc<Shared>);
+
+impl Language for StompLanguage {
+    fn speaker(&self, session: &SessionHandle, token: Option<Secret>) -> Box<dyn Speaker> {
+        Box::new(StompSpeaker::new(Arc::clone(&self.0), session, token))
+    }
+
+    /// A token that is too long is none; the client is told so when it says CONNECT without another.
+    fn token(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Secret> {
+        self.0.tokens.token_from_request(headers, query).ok().flatten()
+    }
+
+    fn attach(&self, node: &Arc<Node>) {
+        self.0.attach(node);
+    }
+
+    fn run_on(&self, runtime: &Handle) {
+        self.0.broker.run_on(runtime);
+        self.0.keep_tidy(runtime);
+    }
+}
+
+impl Byway {
+    /// An endpoint that speaks STOMP 1.0, 1.1 and 1.2, and the way to publish on it.
+    ///
+    /// The WebSocket sub-protocols of STOMP are agreed to if `settings` name none.
+    ///
+    /// ```no_run
+    /// use byway::{Byway, Settings, Stomp};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (byway, messenger) = Byway::stomp(Settings::default(), Stomp::new())?;
+    /// let app = poem::Route::new().nest("/stomp", byway.endpoint());
+    /// messenger.send("/topic/greetings", &"hello")?;
+    /// # let _ = app; Ok(()) }
+    /// ```
+    pub fn stomp(mut settings: Settings, stomp: Stomp) -> Result<(Self, Messenger), SettingsError> {
+        stomp.validate(&settings)?;
+        if settings.websocket.protocols.is_empty() {
+            settings.websocket.protocols = subprotocols();
+        }
+        let shared = Shared::new(stomp, Hub::for_limits(&settings.limits))?;
+        let byway = Self::speaking(settings, Box::new(StompLanguage(Arc::clone(&shared))))?;
+        Ok((byway, shared.messenger()))
+    }
+}
+
+/// Newest first is how clients offer them, and theirs is the order that counts.
+fn subprotocols() -> Vec<String> {
+    Version::ALL.into_iter().rev().map(|version| version.subprotocol().to_owned()).collect()
+}

@@ -1,0 +1,120 @@
+//! What an endpoint that speaks STOMP is made of.
+
+use crate::broker::BrokerSettings;
+use crate::messaging::Messages;
+use crate::model::SettingsError;
+use crate::node::settings::Settings;
+use crate::policy::{Anonymous, AuthSettings, Authenticator, Authorizer, RateSettings, Rules, TokenSettings};
+use crate::protocol::stomp::StompSettings;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// What becomes of a session whose client was refused something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusals {
+    /// The client is told in an ERROR frame, and the session ends (STOMP 1.2, "ERROR").
+    #[default]
+    Close,
+    /// The client is told in an ERROR frame, and the session goes on.
+    Keep,
+}
+
+/// What runs on an endpoint that speaks STOMP: the application's handlers, who may come in, who may do what, and settings.
+///
+/// Without an [`authenticator`](Self::authenticator) everybody may come in, without a name; without
+/// [`rules`](Self::authorizer) whoever is in may subscribe and send to everything but other users' own destinations.
+pub struct Stomp {
+    pub(super) stomp: StompSettings,
+    pub(super) broker: BrokerSettings,
+    pub(super) failures_per_minute: u32,
+    pub(super) tokens: TokenSettings,
+    pub(super) rates: RateSettings,
+    pub(super) refusals: Refusals,
+    pub(super) messages: Messages,
+    pub(super) authenticator: Arc<dyn Authenticator>,
+    pub(super) authorizer: Arc<dyn Authorizer>,
+}
+
+impl Default for Stomp {
+    fn default() -> Self {
+        Self {
+            stomp: StompSettings::default(),
+            broker: BrokerSettings::default(),
+            failures_per_minute: AuthSettings::default().failures_per_minute,
+            tokens: TokenSettings::default(),
+            rates: RateSettings::default(),
+            refusals: Refusals::default(),
+            messages: Messages::new(),
+            authenticator: Arc::new(Anonymous),
+            authorizer: Arc::new(Rules::default()),
+        }
+    }
+}
+
+impl Stomp {
+    /// No handlers, everybody let in without a name, all settings at their defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Frames, heart-beats and what one connection may have.
+    #[must_use]
+    pub fn settings(self, stomp: StompSettings) -> Self {
+        Self { stomp, ..self }
+    }
+
+    /// Topics and queues.
+    #[must_use]
+    pub fn broker(self, broker: BrokerSettings) -> Self {
+        Self { broker, ..self }
+    }
+
+    /// Who may come in, with which tokens: keys are read, and weak ones refused.
+    pub fn auth(self, auth: &AuthSettings) -> Result<Self, SettingsError> {
+        let (tokens, failures_per_minute) = (auth.token.clone(), auth.failures_per_minute);
+        Ok(Self { authenticator: auth.load()?, tokens, failures_per_minute, ..self })
+    }
+
+    /// How much may be sent in a time.
+    #[must_use]
+    pub fn rates(self, rates: RateSettings) -> Self {
+        Self { rates, ..self }
+    }
+
+    /// What becomes of a session whose client was refused something. Default: it ends.
+    #[must_use]
+    pub fn refusals(self, refusals: Refusals) -> Self {
+        Self { refusals, ..self }
+    }
+
+    /// The application's handlers, interceptors and listeners.
+    #[must_use]
+    pub fn messages(self, messages: Messages) -> Self {
+        Self { messages, ..self }
+    }
+
+    /// Who decides who a client is, instead of [`auth`](Self::auth).
+    #[must_use]
+    pub fn authenticator(self, authenticator: impl Authenticator) -> Self {
+        Self { authenticator: Arc::new(authenticator), ..self }
+    }
+
+    /// Who decides what a client may do.
+    #[must_use]
+    pub fn authorizer(self, authorizer: impl Authorizer) -> Self {
+        Self { authorizer: Arc::new(authorizer), ..self }
+    }
+
+    pub(super) fn validate(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let _ = settings;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Stomp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stomp").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,238 @@
+//! One STOMP session: what its client asks for is carried out, in order.
+
+use super::refusal::Refusal;
+use super::send::Checked;
+use super::settings::Refusals;
+use super::shared::Shared;
+use super::subscribe::Subscription;
+use crate::broker::Settlement;
+use crate::messaging::{self, Client, ClientInfo};
+use crate::model::{Disconnect, Message, Secret};
+use crate::node::handler::Speaker;
+use crate::node::{SessionHandle, now};
+use crate::policy::SessionRate;
+use crate::protocol::stomp::{Ack, Action, Connection, Event, Failure};
+use crate::session::{Deadline, Ending, Outgoing};
+use bytestring::ByteString;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) struct StompSpeaker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Connection,
+    /// Who the application knows the session by.
+    pub(super) client: Client,
+    /// A token that came before CONNECT.
+    pub(super) early_token: Option<Secret>,
+    pub(super) rate: SessionRate,
+    /// By their places, which only grow.
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) next_place: u64,
+    pub(super) token_id: Option<ByteString>,
+    /// Whether a frame has begun and has not ended.
+    partial: bool,
+}
+
+impl StompSpeaker {
+    pub(super) fn new(shared: Arc<Shared>, session: &SessionHandle, early_token: Option<Secret>) -> Self {
+        Self {
+            connection: Connection::new(Arc::clone(&shared.stomp)),
+            shared,
+            client: client(session),
+            early_token,
+            rate: SessionRate::default(),
+            subscriptions: Vec::new(),
+            next_place: 0,
+            token_id: None,
+            partial: false,
+        }
+    }
+
+    /// Ends the session after a time, unless something else is said of this deadline before.
+    pub(super) fn end_after(&self, session: &SessionHandle, deadline: Deadline, after: Duration, failure: Failure) {
+        let ending = now().checked_add(after).map(|at| Ending {
+            at,
+            disconnect: failure.disconnect().clone(),
+            last_words: Some(Outgoing::new(self.connection.error(&failure))),
+        });
+        session.0.end_at(deadline, ending);
+    }
+
+    async fn receive(&mut self, session: &SessionHandle, message: Message) {
+        self.connection.receive(message);
+        let mut frames = false;
+        while session.is_open() {
+            let event = match self.connection.next_event() {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(failure) => return self.fail(session, &failure),
+            };
+            frames = true;
+            match self.carry_out(session, event).await {
+                Ok(()) | Err(Refusal::KnownToClient) => {}
+                Err(Refusal::Told(failure)) if self.shared.refusals == Refusals::Keep => {
+                    self.reply(session, self.connection.error(&failure));
+                }
+                Err(Refusal::Told(failure) | Refusal::Fatal(failure)) => return self.fail(session, &failure),
+            }
+        }
+        self.watch_frame(session, frames);
+    }
+
+    async fn carry_out(&mut self, session: &SessionHandle, event: Event) -> Result<(), Refusal> {
+        // A SEND is charged where its destination is known.
+        if !matches!(event, Event::Action(Action::Send(_)) | Event::Connect(_) | Event::Disconnect { .. }) {
+            self.charge(None, 0).await?;
+        }
+        match event {
+            Event::Connect(connect) => self.connect(session, connect).await,
+            Event::Action(action) => self.act(session, action).await,
+            Event::Subscribe(subscribe) => self.subscribe(session, subscribe).await,
+            Event::Unsubscribe { id, receipt } => {
+                self.unsubscribe(&id).await;
+                self.receipt(session, receipt);
+                Ok(())
+            }
+            Event::Commit { actions, receipt } => self.commit(session, actions, receipt).await,
+            Event::Receipt(receipt) => {
+                self.receipt(session, Some(receipt));
+                Ok(())
+            }
+            Event::Disconnect { receipt } => {
+                self.receipt(session, receipt);
+                session.close();
+                Ok(())
+            }
+        }
+    }
+
+    /// Carries out one SEND, ACK or NACK.
+    async fn act(&mut self, session: &SessionHandle, action: Action) -> Result<(), Refusal> {
+        let receipt = action.receipt().cloned();
+        let done = match self.prepare(action).await {
+            Ok(prepared) => self.complete(session, prepared, receipt.as_ref()).await,
+            Err(refusal) => Err(refusal),
+        };
+        done.map_err(|refusal| refusal.with_receipt(receipt.clone()))?;
+        self.receipt(session, receipt);
+        Ok(())
+    }
+
+    /// A transaction is checked as a whole before anything of it is done.
+    async fn commit(
+        &mut self,
+        session: &SessionHandle,
+        actions: Vec<Action>,
+        receipt: Option<ByteString>,
+    ) -> Result<(), Refusal> {
+        let done = self.commit_all(session, actions, receipt.as_ref()).await;
+        done.map_err(|refusal| refusal.with_receipt(receipt.clone()))?;
+        self.receipt(session, receipt);
+        Ok(())
+    }
+
+    async fn commit_all(
+        &mut self,
+        session: &SessionHandle,
+        actions: Vec<Action>,
+        receipt: Option<&ByteString>,
+    ) -> Result<(), Refusal> {
+        let mut prepared = Vec::with_capacity(actions.len());
+        for action in actions {
+            prepared.push(self.prepare(action).await?);
+        }
+        for action in prepared {
+            self.complete(session, action, receipt).await?;
+        }
+        Ok(())
+    }
+
+    async fn prepare(&self, action: Action) -> Result<Prepared, Refusal> {
+        Ok(match action {
+            Action::Send(send) => Prepared::Send(self.check(send).await?),
+            Action::Ack(ack) => Prepared::Settle(ack, Settlement::Ack),
+            Action::Nack(ack) => Prepared::Settle(ack, Settlement::Nack),
+        })
+    }
+
+    async fn complete(
+        &mut self,
+        session: &SessionHandle,
+        prepared: Prepared,
+        receipt: Option<&ByteString>,
+    ) -> Result<(), Refusal> {
+        match prepared {
+            Prepared::Send(checked) => self.carry_out_send(session, checked, receipt).await,
+            Prepared::Settle(ack, settlement) => self.acknowledge(&ack, settlement),
+        }
+    }
+
+    pub(super) async fn tell(&self, event: messaging::Event) {
+        self.shared.dispatcher.tell(event, &self.shared.messenger()).await;
+    }
+
+    pub(super) fn receipt(&self, session: &SessionHandle, id: Option<ByteString>) {
+        if let Some(id) = id {
+            self.reply(session, self.connection.receipt(&id));
+        }
+    }
+
+    /// A session that has ended, or does not read, misses it.
+    pub(super) fn reply(&self, session: &SessionHandle, frame: Message) {
+        session.send(frame).ok();
+    }
+
+    fn fail(&self, session: &SessionHandle, failure: &Failure) {
+        let last_words = Outgoing::new(self.connection.error(failure));
+        session.0.close_with_last_words(failure.disconnect().clone(), last_words);
+        session.0.discard_inbox();
+    }
+
+    /// A frame that has begun has to end in time, however many messages it takes. `ended` says that others did.
+    fn watch_frame(&mut self, session: &SessionHandle, ended: bool) {
+        let partial = self.connection.is_partial();
+        match (self.partial && !ended, partial) {
+            (false, true) => {
+                let timeout = self.shared.stomp.frame_timeout;
+                self.end_after(session, Deadline::Frame, timeout, Failure::frame_timeout());
+            }
+            (_, false) if self.partial => session.0.end_at(Deadline::Frame, None),
+            _ => {}
+        }
+        self.partial = partial;
+    }
+}
+
+/// What may be done, and is not done yet.
+enum Prepared {
+    Send(Checked),
+    Settle(Ack, Settlement),
+}
+
+fn client(session: &SessionHandle) -> Client {
+    let info = ClientInfo {
+        id: session.id(),
+        transport: session.transport(),
+        remote: session.remote_addr(),
+        protocol: session.protocol().map(Into::into),
+    };
+    Client::new(info, session.principal().cloned())
+}
+
+impl Speaker for StompSpeaker {
+    fn opened<'a>(&'a mut self, session: &'a SessionHandle) -> BoxFuture<'a, ()> {
+        // Whoever does not say CONNECT in time is told so, and sent away.
+        let timeout = self.shared.stomp.connect_timeout;
+        self.end_after(session, Deadline::Authentication, timeout, Failure::connect_timeout());
+        Box::pin(std::future::ready(()))
+    }
+
+    fn message<'a>(&'a mut self, session: &'a SessionHandle, message: Message) -> BoxFuture<'a, ()> {
+        Box::pin(self.receive(session, message))
+    }
+
+    fn ended<'a>(&'a mut self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()> {
+        Box::pin(self.leave(session, disconnect))
+    }
+}

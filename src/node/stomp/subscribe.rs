@@ -1,0 +1,167 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use super::refusal::Refusal;
+use super::speaker::StompSpeaker;
+use crate::broker::Kind as BrokerKind;
+use crate::messaging::{AddressError, Event, Inbound, Kind, Request, SubscribeAddress};
+use crate::model::{AckMode, Destination, DestinationPattern, Headers, Message, Transport};
+use crate::node::SessionHandle;
+use crate::node::broker::{Consuming, Form, Inbox, Listening, Owner, Wanted};
+use crate::policy::Action;
+use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId};
+use bytestring::ByteString;
+
+/// A subscription of this session, for as long as it is held.
+pub(super) struct Subscription {
+    pub(super) id: SubscriptionId,
+    /// A number that the session uses once.
+    pub(super) place: u64,
+    pub(super) ack: AckMode,
+    pub(super) source: Source,
+    /// Where, as the client wrote it.
+    destination: DestinationPattern,
+}
+
+/// Where a subscription's messages come from.
+pub(super) enum Source {
+    /// The application answered once; nothing else comes.
+    Answer,
+    /// Topics, or what is the session's and its user's own.
+    Topics(#[expect(dead_code, reason = "held, and given up when dropped")] Vec<Listening>),
+    Queue(Consuming),
+}
+
+impl StompSpeaker {
+    pub(super) async fn subscribe(&mut self, session: &SessionHandle, subscribe: Subscribe) -> Result<(), Refusal> {
+        let Subscribe { id, destination, ack, headers, receipt } = subscribe;
+        let subscribed = self.start(session, &id, destination.clone(), ack, headers).await;
+        if let Err(refusal) = subscribed {
+            self.connection.refused(&id);
+            return Err(refusal.about("SUBSCRIBE", &destination).with_receipt(receipt));
+        }
+        self.receipt(session, receipt);
+        Ok(())
+    }
+
+    async fn start(
+        &mut self,
+        session: &SessionHandle,
+        id: &SubscriptionId,
+        destination: ByteString,
+        ack: AckMode,
+        headers: Headers,
+    ) -> Result<(), Refusal> {
+        if headers.get("selector").is_some() {
+            return Err(Refusal::forbidden("selector is not evaluated here; subscribe to narrower destinations"));
+        }
+        let destination = DestinationPattern::parse(destination).map_err(AddressError::from)?;
+        let inbound = Inbound::Subscribe { destination, headers };
+        let Some(Inbound::Subscribe { destination, headers }) =
+            self.shared.dispatcher.inbound(&self.client, inbound)?
+        else {
+            return Ok(());
+        };
+        let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
+        if !matches!(address, SubscribeAddress::OwnUser(_)) {
+            self.shared.authorize(&self.client, Action::Subscribe, &destination).await?;
+        }
+        let place = self.next_place;
+        self.next_place += 1;
+        let source = self.source(session, address, id, (place, ack), headers).await?;
+        self.subscriptions.push(Subscription { id: id.clone(), place, ack, source, destination: destination.clone() });
+        self.tell_subscribed(id, destination).await;
+        Ok(())
+    }
+
+    async fn source(
+        &mut self,
+        session: &SessionHandle,
+        address: SubscribeAddress,
+        id: &SubscriptionId,
+        (place, ack): (u64, AckMode),
+        headers: Headers,
+    ) -> Result<Source, Refusal> {
+        let form = self.form(session, id, place, ack);
+        match address {
+            SubscribeAddress::App(destination) => {
+                self.answer(session, destination, headers, &form).await?;
+                Ok(Source::Answer)
+            }
+            SubscribeAddress::OwnUser(suffix) => Ok(Source::Topics(self.own(session, &suffix, &form)?)),
+            SubscribeAddress::Broker(pattern) => match self.shared.broker.settings().kind_of_pattern(&pattern)? {
+                BrokerKind::Topic => Ok(Source::Topics(vec![self.shared.broker.listen(pattern, &session.0, form)?])),
+                BrokerKind::Queue => self.consume(session, &pattern, (place, ack), &headers, form).map(Source::Queue),
+            },
+        }
+    }
+
+    /// The application's one answer.
+    async fn answer(
+        &self,
+        session: &SessionHandle,
+        destination: Destination,
+        headers: Headers,
+        form: &Form,
+    ) -> Result<(), Refusal> {
+        let (client, messenger) = (self.client.clone(), self.shared.messenger());
+        let request = Request::new(Kind::Subscribe, destination, Message::text(""), client, messenger);
+        let outcome = self.shared.dispatcher.dispatch(request.with_headers(headers)).await;
+        Ok(self.deliver(session, outcome, Some(form))?)
+    }
+
+    /// What is sent to this session, and to all of its user's.
+    fn own(&self, session: &SessionHandle, suffix: &Destination, form: &Form) -> Result<Vec<Listening>, Refusal> {
+        let destination = self.shared.messaging().user_destination(suffix.as_text().clone())?;
+        let user = self.client.principal().map(|principal| Owner::User(principal.as_text().clone()));
+        let owners = [Some(Owner::Session(session.id())), user];
+        let inboxes = owners.into_iter().flatten().map(|owner| Inbox { owner, destination: destination.clone() });
+        Ok(inboxes.map(|inbox| self.shared.broker.open(inbox, &session.0, form.clone())).collect())
+    }
+
+    fn consume(
+        &self,
+        session: &SessionHandle,
+        pattern: &DestinationPattern,
+        (place, ack): (u64, AckMode),
+        headers: &Headers,
+        form: Form,
+    ) -> Result<Consuming, Refusal> {
+        let destination = pattern.as_destination().ok_or(AddressError::Wildcard)?;
+        let prefetch = headers.get("prefetch-count").map(|count| count.parse().map_err(|_| bad_prefetch()));
+        let consumer = (&session.0, form);
+        Ok(self.shared.broker.consume(&destination, place, ack, prefetch.transpose()?, consumer)?)
+    }
+
+    fn form(&self, session: &SessionHandle, id: &SubscriptionId, place: u64, ack: AckMode) -> Form {
+        Form::new(Wanted {
+            version: self.connection.version().unwrap_or(crate::protocol::stomp::Version::V1_0),
+            subscription: id.header().cloned(),
+            place,
+            acknowledged: ack != AckMode::Auto,
+            binary: self.connection.answers_in_binary(),
+            text_only: session.transport() != Transport::RawWebsocket,
+        })
+    }
+
+    async fn tell_subscribed(&self, id: &SubscriptionId, destination: DestinationPattern) {
+        let id = id.as_text().clone();
+        self.shared.users.subscribed(self.client.id(), id.clone(), destination.clone());
+        self.tell(Event::Subscribed { client: self.client.clone(), id, destination }).await;
+    }
+
+    pub(super) async fn unsubscribe(&mut self, id: &SubscriptionId) {
+        let Some(at) = self.subscriptions.iter().position(|subscription| subscription.id == *id) else { return };
+        let Subscription { destination, .. } = self.subscriptions.remove(at);
+        let id = id.as_text().clone();
+        self.shared.users.unsubscribed(self.client.id(), &id);
+        self.tell(Event::Unsubscribed { client: self.client.clone(), id, destination }).await;
+    }
+}
+
+fn bad_prefetch() -> Failure {
+    Failure::new(
+        crate::model::Disconnect::STOMP_PROTOCOL_ERROR,
+        "Bad header",
+        "prefetch-count has to be a number of messages.",
+    )
+}
