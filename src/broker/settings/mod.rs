@@ -10,7 +10,6 @@ pub use history::HistorySettings;
 pub use kind::{Kind, KindSettings, PatternError};
 pub use queue::{OnFull, QueueOverride, QueueSettings};
 pub use slow::{ConflationKey, SlowConsumerPolicy, SlowConsumerSettings};
-pub use validate::BrokerSettingsError;
 
 use crate::model::{Destination, DestinationPattern};
 use serde::{Deserialize, Serialize};
