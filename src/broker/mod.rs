@@ -16,6 +16,6 @@ pub use queue::{
     ConsumerId, DeadLetter, DeadLetterReason, Delivery, QueueFull, Settlement, SubscribeError, UnknownTag, WorkQueue,
 };
 pub use settings::{
-    BrokerSettings, BrokerSettingsError, ConflationKey, DirectorySettings, HistorySettings, Kind, KindSettings, OnFull,
-    PatternError, QueueOverride, QueueSettings, SlowConsumerPolicy, SlowConsumerSettings,
+    BrokerSettings, ConflationKey, DirectorySettings, HistorySettings, Kind, KindSettings, OnFull, PatternError,
+    QueueOverride, QueueSettings, SlowConsumerPolicy, SlowConsumerSettings,
 };

@@ -129,7 +129,8 @@ impl Life {
     /// The policy at the limit.
     fn make_room(&mut self, size: usize) -> Result<(), QueueFull> {
         let dropping = self.settings.on_full == OnFull::DropOldest;
-        if !self.fits(size, |_| true) && !(dropping && self.fits(size, Message::is_unacked)) {
+        let could_fit = self.fits(size, |_| true) || (dropping && self.fits(size, Message::is_unacked));
+        if !could_fit {
             return Err(QueueFull);
         }
         while !self.fits(size, |_| true) {

@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_a_hundred_thousand_destinations_after_all_are_removed() {
-        let mut directory = Directory::new(DirectorySettings::default());
+        let mut directory = directory(100_000, 100_002);
         for form in ["/topic/N", "/topic/*/N"] {
             for n in 0..100_000 {
                 let full = directory.get_or_insert_with(&pattern(form.replace('N', &n.to_string())), || n);

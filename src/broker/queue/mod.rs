@@ -137,8 +137,8 @@ impl WorkQueue {
         Some(Delivery { consumer, tag, stored, unsettled })
     }
 
-    /// Takes back what could not be handed over. It goes to its place, and was not delivered. The consumer stands in line
-    /// as before: where it is lost, say so first, or it is offered the message again.
+    /// Takes back what could not be handed over. It goes to its place, and was not delivered. The consumer is offered it
+    /// again: where that is lost, [`unsubscribe`](Self::unsubscribe) it then and not before, which would count a delivery.
     pub fn take_back(&mut self, delivery: Delivery) {
         let held = match delivery.unsettled {
             true => self.consumers.take_back(delivery.consumer, delivery.tag),

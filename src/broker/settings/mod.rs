@@ -10,7 +10,6 @@ pub use history::HistorySettings;
 pub use kind::{Kind, KindSettings, PatternError};
 pub use queue::{OnFull, QueueOverride, QueueSettings};
 pub use slow::{ConflationKey, SlowConsumerPolicy, SlowConsumerSettings};
-pub use validate::BrokerSettingsError;
 
 use crate::model::{Destination, DestinationPattern};
 use serde::{Deserialize, Serialize};
@@ -66,11 +65,11 @@ impl Default for BrokerSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DirectorySettings {
-    /// How many patterns, with and without wildcards. Default 1,000,000: 100 to 700 MB, after the length of their names,
+    /// How many patterns, with and without wildcards. Default 1,000,000: 100 to 600 MB, after the length of their names,
     /// and the listeners themselves. One more subscription is refused.
     pub max_patterns: usize,
     /// How many segments the patterns with wildcards may have together, where a common beginning counts once. Default
-    /// 100,000: about 40 MB, and their texts. One more subscription is refused.
+    /// 100,000: about 30 MB, and their texts. One more subscription is refused.
     pub max_wildcard_segments: usize,
 }
 

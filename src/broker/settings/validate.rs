@@ -1,28 +1,11 @@
 //! Settings that cannot be right.
 
 use super::{BrokerSettings, HistorySettings, Kind, QueueSettings, SlowConsumerPolicy, SlowConsumerSettings};
-use crate::model::{Destination, DestinationPattern};
+use crate::model::{Destination, DestinationPattern, SettingsError};
 use std::fmt;
 use std::time::Duration;
 
-/// A setting that cannot be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokerSettingsError {
-    /// The setting's path, such as `broker.queue.max_bytes`.
-    pub key: &'static str,
-    /// What is wrong with it, and what was expected.
-    pub problem: String,
-}
-
-impl fmt::Display for BrokerSettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.problem)
-    }
-}
-
-impl std::error::Error for BrokerSettingsError {}
-
-type Checked = Result<(), BrokerSettingsError>;
+type Checked = Result<(), SettingsError>;
 
 /// Longer than anything that is waited for, and short enough to be added to any clock.
 const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -66,7 +49,7 @@ impl BrokerSettings {
         match self.dead_letters().find(|target| self.kind_of(target).is_none()) {
             Some(target) => {
                 let problem = format!("\"{target}\" is below none of the prefixes in broker.kinds");
-                Err(BrokerSettingsError { key: "broker.queue.dead_letter", problem })
+                Err(SettingsError::new("broker.queue.dead_letter", problem))
             }
             None => Ok(()),
         }
@@ -102,9 +85,9 @@ impl SlowConsumerSettings {
 }
 
 /// An error in one entry of a list, whose pattern says which.
-fn within(list: &'static str, pattern: &DestinationPattern, error: &BrokerSettingsError) -> BrokerSettingsError {
+fn within(list: &'static str, pattern: &DestinationPattern, error: &SettingsError) -> SettingsError {
     let setting = error.key.rsplit('.').next().unwrap_or_default();
-    BrokerSettingsError { key: list, problem: format!("{setting} of \"{pattern}\": {}", error.problem) }
+    SettingsError::new(list, format!("{setting} of \"{pattern}\": {}", error.problem))
 }
 
 fn reached<'a, T: fmt::Display + 'a>(
@@ -115,7 +98,7 @@ fn reached<'a, T: fmt::Display + 'a>(
     for (at, entry) in entries.clone().enumerate() {
         if let Some(earlier) = entries.clone().take(at).find(|earlier| covers(earlier, entry)) {
             let problem = format!("\"{entry}\" is never reached behind \"{earlier}\"; the first that fits decides");
-            return Err(BrokerSettingsError { key: list, problem });
+            return Err(SettingsError::new(list, problem));
         }
     }
     Ok(())
@@ -132,6 +115,6 @@ fn duration(key: &'static str, value: Duration) -> Checked {
 fn ensure(holds: bool, key: &'static str, problem: &str) -> Checked {
     match holds {
         true => Ok(()),
-        false => Err(BrokerSettingsError { key, problem: problem.to_owned() }),
+        false => Err(SettingsError::new(key, problem)),
     }
 }
