@@ -1,6 +1,6 @@
 //! Who comes in, who stays, and what they may do.
 
-use crate::stage::{Plan, token, token_with};
+use crate::support::stage::{Plan, token, token_with};
 use crate::support::stomp::StompClient;
 use byway::messaging::Event;
 use byway::policy::{ActionSetting, Effect, Group, Revocation, RuleSettings, Rules, Who};
@@ -134,7 +134,8 @@ pub async fn what_the_rules_do_not_allow_is_refused_and_has_no_effect(row: Trans
         ("SUBSCRIBE", "/queue/a"),
     ] {
         let mut client = stage.connect_as("ada").await;
-        client.send(command, &[("destination", destination), ("id", "0"), ("receipt", "r")], "denied").await;
+        let body = if command == "SEND" { "denied" } else { "" };
+        client.send(command, &[("destination", destination), ("id", "0"), ("receipt", "r")], body).await;
         let error = client.fails("Forbidden", &Disconnect::FORBIDDEN).await;
         assert_eq!(error.header("receipt-id"), Some("r"));
     }

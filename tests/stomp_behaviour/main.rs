@@ -14,7 +14,6 @@ mod identity;
 mod limits;
 mod queues;
 mod slow;
-mod stage;
 mod topics;
 mod transactions;
 mod users;

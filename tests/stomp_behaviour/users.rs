@@ -1,6 +1,6 @@
 //! What is one user's own.
 
-use crate::stage::Plan;
+use crate::support::stage::Plan;
 use byway::messaging::{Event, Text};
 use byway::{Disconnect, Transport};
 
@@ -46,7 +46,7 @@ pub async fn a_user_with_too_many_sessions_gets_no_more(row: Transport) {
     let mut stage = Plan::new(row).tokens().messages(|messages| messages.settings(settings)).start();
     let mut first = stage.connect_as("ada").await;
     let mut second = stage.open().await;
-    second.say_connect(&[("token", &crate::stage::token("ada"))]).await;
+    second.say_connect(&[("token", &crate::support::stage::token("ada"))]).await;
     second.fails("Forbidden", &Disconnect::FORBIDDEN).await;
     first.ask("DISCONNECT", &[], "").await;
     stage.ended().await;

@@ -67,7 +67,7 @@ impl Byway {
     /// # let _ = app; Ok(()) }
     /// ```
     pub fn stomp(mut settings: Settings, stomp: Stomp) -> Result<(Self, Messenger), SettingsError> {
-        stomp.validate(&settings)?;
+        stomp.validate()?;
         if settings.websocket.protocols.is_empty() {
             settings.websocket.protocols = subprotocols();
         }

@@ -53,6 +53,9 @@ impl StompSpeaker {
         let address = SendAddress::of(publication.destination.clone(), self.shared.messaging())?;
         let target = publication.destination.clone().into();
         self.shared.authorize(&self.client, Action::Send, &target).await?;
+        if let SendAddress::Broker(destination) = &address {
+            self.shared.broker.check(destination)?;
+        }
         Ok(Checked::To(address, publication))
     }
 

@@ -3,7 +3,6 @@
 use crate::broker::BrokerSettings;
 use crate::messaging::Messages;
 use crate::model::SettingsError;
-use crate::node::settings::Settings;
 use crate::policy::{Anonymous, AuthSettings, Authenticator, Authorizer, RateSettings, Rules, TokenSettings};
 use crate::protocol::stomp::StompSettings;
 use serde::{Deserialize, Serialize};
@@ -107,9 +106,11 @@ impl Stomp {
         Self { authorizer: Arc::new(authorizer), ..self }
     }
 
-    pub(super) fn validate(&self, settings: &Settings) -> Result<(), SettingsError> {
-        let _ = settings;
-        Ok(())
+    /// Refuses what cannot be right.
+    pub(super) fn validate(&self) -> Result<(), SettingsError> {
+        self.broker.validate()?;
+        self.rates.validate()?;
+        self.tokens.validate()
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) fn is_reserved(name: &str) -> bool {
             | "ack"
             | "user-name"
             | "session"
+            | "delivery-count"
+            | "redelivered"
+            | "dead-letter-reason"
+            | "original-destination"
+            | "body-encoding"
     )
 }
 
