@@ -72,11 +72,15 @@ fn hostile() -> Vec<(String, String)> {
     of_headers.chain(of_claims).chain(foreign).collect()
 }
 
+/// A server that lets the same address fail again and again.
+fn patient() -> Plan {
+    let settings = byway::policy::AuthSettings { failures_per_minute: 10_000, ..auth(AnonymousPolicy::Deny) };
+    Plan::new(Transport::RawWebsocket).stomp(|stomp| stomp.auth(&settings).expect("the test's settings are valid"))
+}
+
 #[tokio::test]
 async fn j1_j2_j3_hostile_tokens_let_nobody_in_on_any_transport() {
-    let patient = byway::policy::AuthSettings { failures_per_minute: 10_000, ..auth(AnonymousPolicy::Deny) };
-    let plan = Plan::new(Transport::RawWebsocket).stomp(|stomp| stomp.auth(&patient).expect("valid"));
-    let stage = serve(plan);
+    let stage = serve(patient());
     let mut refused = 0;
     for transport in Transport::ALL {
         for (what, token) in hostile() {
@@ -175,7 +179,7 @@ fn j7_a_token_in_a_url_is_refused_by_default_and_no_secret_reaches_a_log_or_an_a
         "true",
         async {
             let log = Log::record(LevelFilter::TRACE);
-            let stage = serve(Plan::new(Transport::RawWebsocket).tokens());
+            let stage = serve(patient());
             let good = token_with("ada", Duration::from_secs(60), json!({ "secret": "canary" }));
             let signature = good.rsplit('.').next().unwrap().to_owned();
             let mut in_url = Client::new(stage.server.address, Transport::RawWebsocket);

@@ -120,7 +120,7 @@ const DESTINATIONS: usize = 30_000;
 #[test]
 fn r6_destinations_that_were_subscribed_and_left_leave_nothing_behind() {
     alone("attacks::r_limits::r6_destinations_that_were_subscribed_and_left_leave_nothing_behind", "true", async {
-        let stage = serve(Plan::new(Transport::RawWebsocket));
+        let mut stage = serve(Plan::new(Transport::RawWebsocket));
         let mut client = stage.connect().await;
         let mut after = [0; ROUNDS];
         for (round, after) in after.iter_mut().enumerate() {
@@ -131,6 +131,7 @@ fn r6_destinations_that_were_subscribed_and_left_leave_nothing_behind() {
                 client.send("UNSUBSCRIBE", &[("id", "0")], "").await;
             }
             client.settle().await;
+            stage.forget();
             *after = resident();
         }
         let (first, last) = (after[0], after[ROUNDS - 1]);

@@ -216,12 +216,11 @@ async fn s8_what_a_client_says_in_the_server_s_name_is_dropped_or_overwritten() 
         "original-destination",
         "body-encoding",
     ];
-    for transport in TWO {
+    for (n, transport) in TWO.into_iter().enumerate() {
+        let (once, kept) = (format!("/queue/once{n}"), format!("/queue/kept{n}"));
         let mut eve = sign_in(&stage, transport, "eve").await;
         let mut ada = sign_in(&stage, Transport::RawWebsocket, "ada").await;
-        for (id, destination, ack) in
-            [("0", "/topic/a", "auto"), ("1", "/queue/a", "auto"), ("2", "/queue/b", "client")]
-        {
+        for (id, destination, ack) in [("0", "/topic/a", "auto"), ("1", &once, "auto"), ("2", &kept, "client")] {
             ada.subscribe(id, destination, &[("ack", ack)]).await;
             let mut headers = vec![("destination", destination)];
             headers.extend(forged.map(|name| (name, "forged")));

@@ -22,7 +22,7 @@ async fn s1_no_frame_before_connected_reaches_the_broker_on_any_transport() {
         ("BEGIN", frame("BEGIN", &[("transaction", "t")], ""), Disconnect::STOMP_SEQUENCE),
         ("ACK", frame("ACK", &[("id", "0-1")], ""), Disconnect::STOMP_SEQUENCE),
         ("DISCONNECT", frame("DISCONNECT", &[("receipt", "r")], ""), Disconnect::STOMP_SEQUENCE),
-        ("CONNECTED", "CONNECTED\nversion:1.2\n\n\0".to_owned(), Disconnect::STOMP_SEQUENCE),
+        ("CONNECTED", "CONNECTED\nversion:1.2\n\n\0".to_owned(), Disconnect::STOMP_PROTOCOL_ERROR),
         ("behind a CONNECT that is refused", refused, Disconnect::AUTHENTICATION_FAILED),
     ];
     for transport in Transport::ALL {

@@ -111,6 +111,11 @@ impl Stage {
         self.events.recv().await.expect("the application is there")
     }
 
+    /// Lets go of everything that the application was told so far.
+    pub fn forget(&mut self) {
+        while self.events.try_recv().is_ok() {}
+    }
+
     /// How the next session ended that was let in.
     pub async fn ended(&mut self) -> Disconnect {
         loop {
