@@ -4,10 +4,10 @@ use byway::messaging::{
     Client, ClientInfo, Dispatcher, Kind, MessageError, MessageHandler, Messages, MessagingSettings, Messenger,
     Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
 };
-use byway::{Destination, Disconnect, Headers, Message, Principal, Publication, SessionId, Transport};
 use byway::policy::{Revocation, RevocationsFull};
-use std::time::SystemTime;
+use byway::{Destination, Disconnect, Headers, Message, Principal, Publication, SessionId, Transport};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 pub const SESSION: SessionId = SessionId(7);
 
