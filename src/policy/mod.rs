@@ -1,7 +1,26 @@
-//! Who may come in. Knows the model and nothing else; decides, and leaves it to others to act.
+//! Who may come in, what they may do, and how much of it. Knows the model and nothing else; decides, and leaves it to
+//! others to act.
 
 mod address;
+mod auth;
+mod authenticator;
+mod authorizer;
+mod jwt;
 mod origin;
+mod rate;
+mod revocation;
+mod rules;
+#[cfg(test)]
+mod testing;
+mod token;
 
 pub use address::{AddressKey, TrustedProxies};
+pub use auth::{AnonymousPolicy, AuthSettings};
+pub use authenticator::{Anonymous, AuthError, Authenticator, Credentials, Identity};
+pub use authorizer::{Access, Action, Authorizer, Decision};
+pub use jwt::{JwtAuthenticator, JwtSettings, Minter};
 pub use origin::{Origin, OriginError, OriginPolicy, OriginSettings};
+pub use rate::{ConnectFailures, Excess, RateKeys, RateLimits, RateSettings, ScopeSettings, SessionRate, Verdict};
+pub use revocation::{Revocation, Revocations, RevocationsFull};
+pub use rules::{ActionSetting, Claim, Effect, Group, RuleSettings, Rules, User, Who};
+pub use token::{MAX_TOKEN_BYTES, TokenSettings};

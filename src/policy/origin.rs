@@ -1,5 +1,6 @@
 //! Which web pages may use an endpoint.
 
+use crate::model::SettingsError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -48,6 +49,12 @@ impl fmt::Display for OriginError {
 }
 
 impl std::error::Error for OriginError {}
+
+impl From<OriginError> for SettingsError {
+    fn from(error: OriginError) -> Self {
+        Self::new("origins.allowed", error.to_string())
+    }
+}
 
 /// A checked [`OriginSettings`].
 #[derive(Debug, Clone)]

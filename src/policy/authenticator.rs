@@ -1,0 +1,140 @@
+//! Who a client is: what it shows, who decides, and how a refusal reads.
+
+use crate::model::{Disconnect, Principal, Secret};
+use bytestring::ByteString;
+use futures_util::future::BoxFuture;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+/// What a client shows when it connects.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// A token, from wherever it was allowed to be ([`TokenSettings`](super::TokenSettings)).
+    pub token: Option<Secret>,
+    /// CONNECT's `login` (STOMP 1.2, "CONNECT or STOMP Frame").
+    pub login: Option<ByteString>,
+    /// CONNECT's `passcode`.
+    pub passcode: Option<Secret>,
+    /// The client's address, as trusted proxies tell it.
+    pub remote: IpAddr,
+}
+
+/// Who a client was found to be.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Its name and claims; none for somebody who may be anonymous.
+    pub principal: Option<Principal>,
+    /// When this ends by itself. The session must not live on.
+    pub expires_at: Option<SystemTime>,
+    /// What a revocation of this one token names (`jti`, RFC 7519, section 4.1.7).
+    pub token_id: Option<ByteString>,
+}
+
+impl Identity {
+    /// Somebody without a name, for ever.
+    pub const ANONYMOUS: Self = Self { principal: None, expires_at: None, token_id: None };
+
+    /// When the token was issued (`iat`, RFC 7519, section 4.1.6), if it says so.
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        let seconds = self.principal.as_ref()?.claim("iat")?.as_f64()?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
+    }
+
+    /// Whether it has come to its end.
+    pub fn is_expired(&self, now: SystemTime) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
+/// Decides who a client is. One is asked once for each CONNECT, and again when a session brings a new token.
+pub trait Authenticator: Send + Sync + 'static {
+    /// Who shows these credentials. The future may be dropped at any time.
+    fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>>;
+}
+
+/// Lets everybody in without a name, whatever they show.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Anonymous;
+
+impl Authenticator for Anonymous {
+    fn authenticate<'a>(&'a self, _: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        Box::pin(std::future::ready(Ok(Identity::ANONYMOUS)))
+    }
+}
+
+/// Why a client was refused. The text is for the client; nothing of the token is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthError {
+    /// There is no token where one may be.
+    NoToken,
+    /// The token has more than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
+    TooLong,
+    /// What is there is no JSON Web Token in the compact form (RFC 7515, section 7.1).
+    Malformed,
+    /// The token demands what is not understood here (`crit`, RFC 7515, section 4.1.11).
+    Critical,
+    /// The token's `alg` is `none`, unknown, or not one for the key.
+    Algorithm,
+    /// No key has the token's `kid`.
+    UnknownKey,
+    /// The signature is not the key's.
+    Signature,
+    /// The token lacks a claim.
+    Missing(&'static str),
+    /// A claim is not of the kind that it has to be.
+    Invalid(&'static str),
+    /// `exp` is over.
+    Expired,
+    /// `nbf` is to come.
+    NotYetValid,
+    /// `iss` is somebody else.
+    WrongIssuer,
+    /// `aud` is somebody else.
+    WrongAudience,
+    /// The token, or its user, was revoked.
+    Revoked,
+    /// Keys cannot be had at present. The client may try again.
+    Unavailable,
+}
+
+impl AuthError {
+    /// Whether the same credentials may do later.
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Self::Unavailable | Self::NotYetValid)
+    }
+
+    /// How a session ends over it.
+    pub fn disconnect(self) -> Disconnect {
+        match self {
+            Self::Expired => Disconnect::TOKEN_EXPIRED,
+            Self::Revoked => Disconnect::REVOKED,
+            Self::Unavailable => Disconnect::AUTHENTICATION_UNAVAILABLE,
+            _ => Disconnect::AUTHENTICATION_FAILED,
+        }
+    }
+}
+
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoToken => "there is no token",
+            Self::TooLong => "the token is too long",
+            Self::Malformed => "the token is malformed",
+            Self::Critical => "the token has a critical header that is not understood",
+            Self::Algorithm => "the token's algorithm is not accepted",
+            Self::UnknownKey => "the token's key is unknown",
+            Self::Signature => "the token's signature is wrong",
+            Self::Missing(claim) => return write!(f, "the token has no {claim}"),
+            Self::Invalid(claim) => return write!(f, "the token's {claim} is malformed"),
+            Self::Expired => "the token has expired",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::WrongIssuer => "the token has the wrong issuer",
+            Self::WrongAudience => "the token has the wrong audience",
+            Self::Revoked => "the token was revoked",
+            Self::Unavailable => "tokens cannot be checked at present",
+        })
+    }
+}
+
+impl std::error::Error for AuthError {}

@@ -1,0 +1,41 @@
+//! What a client may do.
+
+use crate::model::{DestinationPattern, Principal};
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+/// What somebody does with a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Hears what goes there.
+    Subscribe,
+    /// Sends there.
+    Send,
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    /// Who it is; nobody where the session is anonymous.
+    pub principal: Option<&'a Principal>,
+    /// What they do.
+    pub action: Action,
+    /// Where. One may subscribe to many destinations with one pattern; one sends to a single one.
+    pub target: &'a DestinationPattern,
+}
+
+/// Whether it may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes: with every destination that the target reaches.
+    Allow,
+    /// No.
+    Deny,
+}
+
+/// Decides what clients may do. One is asked before each SUBSCRIBE and each SEND has any effect.
+pub trait Authorizer: Send + Sync + 'static {
+    /// Whether this may be done. The future may be dropped at any time.
+    fn authorize<'a>(&'a self, access: Access<'a>) -> BoxFuture<'a, Decision>;
+}

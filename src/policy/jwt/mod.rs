@@ -1,0 +1,147 @@
+//! JSON Web Tokens (RFC 7519): which are good, and whose they are.
+//!
+//! The key decides which algorithms a token may name, never the token (RFC 8725, section 3.1). Keys come from the
+//! configuration alone: `jku`, `x5u` and `jwk` in a token are ignored, and `kid` is looked up in memory.
+
+mod claims;
+mod fetch;
+mod jwks;
+mod keys;
+mod mint;
+mod settings;
+
+pub use mint::Minter;
+pub use settings::JwtSettings;
+
+use super::{AuthError, Authenticator, Credentials, Identity, MAX_TOKEN_BYTES};
+use crate::model::Claims;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::BoxFuture;
+use jsonwebtoken::{Algorithm, Validation};
+use jwks::RemoteKeys;
+use keys::{Key, KeySet};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::time::Instant;
+
+/// Checks tokens. Make one with [`JwtSettings::load`].
+#[derive(Debug)]
+pub struct JwtAuthenticator {
+    settings: JwtSettings,
+    keys: Keys,
+}
+
+/// Where keys are.
+#[derive(Debug)]
+enum Keys {
+    /// Here.
+    Set(KeySet),
+    /// Behind a URL, and a copy here.
+    Remote(Arc<RemoteKeys>),
+}
+
+impl Keys {
+    fn one(key: Key) -> Self {
+        Self::Set(KeySet::one(key))
+    }
+}
+
+impl JwtAuthenticator {
+    fn new(settings: JwtSettings, keys: Keys) -> Self {
+        choose_cryptography();
+        Self { settings, keys }
+    }
+
+    /// Fetches the keys of `jwks_url`, so that the first client does not wait for them. Where that fails, they are fetched
+    /// when a token comes; the log says why.
+    pub async fn warm_up(&self) {
+        if let Keys::Remote(keys) = &self.keys {
+            keys.refresh(Instant::now()).await;
+        }
+    }
+
+    /// Whose this token is at the time `now`. Waits only where keys have to be fetched.
+    pub async fn verify(&self, token: &str, now: SystemTime) -> Result<Identity, AuthError> {
+        let header = Header::of(token)?;
+        let claims = match &self.keys {
+            Keys::Set(keys) => header.claims(token, keys)?,
+            Keys::Remote(keys) => {
+                let id = header.kid.as_deref();
+                header.claims(token, &*keys.with(id, header.alg, Instant::now()).await?)?
+            }
+        };
+        claims::check(claims, &self.settings, now)
+    }
+}
+
+impl Authenticator for JwtAuthenticator {
+    fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        Box::pin(async {
+            let token = credentials.token.as_ref().ok_or(AuthError::NoToken)?;
+            self.verify(token.expose(), SystemTime::now()).await
+        })
+    }
+}
+
+/// What of a token's header is looked at (RFC 7515, section 4.1).
+struct Header {
+    alg: Algorithm,
+    kid: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawHeader {
+    alg: String,
+    kid: Option<String>,
+    crit: Option<serde::de::IgnoredAny>,
+}
+
+impl Header {
+    fn of(token: &str) -> Result<Self, AuthError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(AuthError::TooLong);
+        }
+        let encoded = token.split('.').next().filter(|_| token.matches('.').count() == 2);
+        let json = encoded.and_then(|encoded| URL_SAFE_NO_PAD.decode(encoded).ok()).ok_or(AuthError::Malformed)?;
+        let raw: RawHeader = serde_json::from_slice(&json).map_err(|_| AuthError::Malformed)?;
+        if raw.crit.is_some() {
+            return Err(AuthError::Critical);
+        }
+        Ok(Self { alg: raw.alg.parse().map_err(|_| AuthError::Algorithm)?, kid: raw.kid })
+    }
+
+    /// The claims, if the signature is that of the key. Nothing is said of the claims themselves.
+    fn claims(&self, token: &str, keys: &KeySet) -> Result<Claims, AuthError> {
+        let key = keys.find(self.kid.as_deref(), self.alg)?;
+        let mut signature_alone = Validation::new(self.alg);
+        signature_alone.required_spec_claims.clear();
+        signature_alone.validate_exp = false;
+        signature_alone.validate_aud = false;
+        let decoded = jsonwebtoken::decode::<Claims>(token, key.decoding(), &signature_alone);
+        decoded.map(|token| token.claims).map_err(|error| refusal(error.kind()))
+    }
+}
+
+fn refusal(error: &jsonwebtoken::errors::ErrorKind) -> AuthError {
+    use jsonwebtoken::errors::ErrorKind;
+    match error {
+        ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => AuthError::Algorithm,
+        ErrorKind::Json(_) | ErrorKind::Base64(_) | ErrorKind::Utf8(_) | ErrorKind::InvalidToken => {
+            AuthError::Malformed
+        }
+        _ => AuthError::Signature,
+    }
+}
+
+/// jsonwebtoken asks for its cryptography to be chosen where a program's other parts bring several.
+fn choose_cryptography() {
+    // Chosen already: by the program, or by an authenticator before this one.
+    jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().ok();
+}
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod tests;

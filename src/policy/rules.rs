@@ -1,0 +1,258 @@
+//! An ordered table of who may do what, and where.
+
+use super::{Access, Action, Authorizer, Decision};
+use crate::model::{Destination, DestinationPattern, Principal, SettingsError};
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// One rule as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSettings {
+    /// Whom it is about.
+    pub who: Who,
+    /// What they do. Default: any.
+    #[serde(default)]
+    pub action: ActionSetting,
+    /// Where: a destination, in which a segment may be `*`, `{name}` (the caller's own name) or `{claim:tenant}` (the
+    /// caller's own claim of that name), and the last one `**`.
+    pub destination: String,
+    /// What becomes of it.
+    pub effect: Effect,
+}
+
+/// Whom a rule is about: `"anyone"`, `{ user = "ada" }` or `{ claim = "roles", value = "admin" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected \"anyone\", \"authenticated\", \"anonymous\", { user = \"ada\" } or { claim = \"roles\", value = \"admin\" }"
+)]
+pub enum Who {
+    /// Many at once.
+    Group(Group),
+    /// One.
+    User(User),
+    /// Those of whom something is claimed.
+    Claim(Claim),
+}
+
+/// Many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// Everybody.
+    Anyone,
+    /// Those who showed who they are.
+    Authenticated,
+    /// The others.
+    Anonymous,
+}
+
+/// The one of this name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The name.
+    pub user: String,
+}
+
+/// Those whose claim is this text, or a list or a text of words that has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The claim.
+    pub claim: String,
+    /// The text.
+    pub value: String,
+}
+
+/// What a rule is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionSetting {
+    /// Hearing what goes there.
+    Subscribe,
+    /// Sending there.
+    Send,
+    /// Either.
+    #[default]
+    Any,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It may be done.
+    Allow,
+    /// It may not.
+    Deny,
+}
+
+/// Rules in order; the first that matches decides. What none matches is denied; where there is no rule at all, everything
+/// is allowed to everybody who was let in.
+///
+/// A subscription to a pattern reaches many destinations: an `allow` matches it where the rule covers all of them, a `deny`
+/// where it meets any. So nobody who may not hear `/topic/secret` hears it through `/topic/*`.
+#[derive(Debug, Clone, Default)]
+pub struct Rules(Vec<Rule>);
+
+#[derive(Debug, Clone)]
+struct Rule {
+    who: Who,
+    action: ActionSetting,
+    destination: Template,
+    effect: Effect,
+}
+
+impl Rules {
+    /// Checks the rules. An error names the first wrong one, counted from 1.
+    pub fn new(settings: &[RuleSettings]) -> Result<Self, SettingsError> {
+        let rules = settings.iter().enumerate().map(|(at, rule)| {
+            Rule::new(rule).map_err(|problem| SettingsError::new("rules", format!("rule {}: {problem}", at + 1)))
+        });
+        rules.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether this may be done.
+    pub fn decide(&self, access: Access<'_>) -> Decision {
+        let decides = |rule: &&Rule| rule.matches(&access);
+        match self.0.iter().find(decides).map(|rule| rule.effect) {
+            Some(Effect::Allow) => Decision::Allow,
+            None if self.0.is_empty() => Decision::Allow,
+            Some(Effect::Deny) | None => Decision::Deny,
+        }
+    }
+}
+
+impl Authorizer for Rules {
+    fn authorize<'a>(&'a self, access: Access<'a>) -> BoxFuture<'a, Decision> {
+        Box::pin(std::future::ready(self.decide(access)))
+    }
+}
+
+impl Rule {
+    fn new(settings: &RuleSettings) -> Result<Self, String> {
+        let RuleSettings { who, action, destination, effect } = settings;
+        Ok(Self { who: who.clone(), action: *action, destination: Template::new(destination)?, effect: *effect })
+    }
+
+    fn matches(&self, access: &Access<'_>) -> bool {
+        self.action.includes(access.action)
+            && self.who.includes(access.principal)
+            && self.destination.of(access.principal).is_some_and(|mine| match self.effect {
+                Effect::Allow => mine.covers(access.target),
+                Effect::Deny => mine.intersects(access.target),
+            })
+    }
+}
+
+impl ActionSetting {
+    fn includes(self, action: Action) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Subscribe => action == Action::Subscribe,
+            Self::Send => action == Action::Send,
+        }
+    }
+}
+
+impl Who {
+    fn includes(&self, principal: Option<&Principal>) -> bool {
+        match self {
+            Self::Group(Group::Anyone) => true,
+            Self::Group(Group::Authenticated) => principal.is_some(),
+            Self::Group(Group::Anonymous) => principal.is_none(),
+            Self::User(User { user }) => principal.is_some_and(|principal| principal.name() == user),
+            Self::Claim(Claim { claim, value }) => principal.is_some_and(|principal| principal.has(claim, value)),
+        }
+    }
+}
+
+/// A pattern, or one that has to be filled in for each caller.
+#[derive(Debug, Clone)]
+enum Template {
+    Fixed(DestinationPattern),
+    Filled(Vec<Segment>),
+}
+
+#[derive(Debug, Clone)]
+enum Segment {
+    Fixed(String),
+    Name,
+    Claim(String),
+}
+
+impl Template {
+    fn new(text: &str) -> Result<Self, String> {
+        if !text.contains('{') {
+            return DestinationPattern::parse(text).map(Self::Fixed).map_err(|error| format!("\"{text}\": {error}"));
+        }
+        let rest = text.strip_prefix('/').ok_or_else(|| format!("\"{text}\": a destination begins with a slash"))?;
+        let segments: Vec<_> = rest.split('/').map(Segment::new).collect();
+        let template = Self::Filled(segments);
+        // Whatever is wrong with the rest of it is wrong for everybody.
+        let sample = template.fill(|_| Some("x".into())).unwrap_or_default();
+        DestinationPattern::parse(sample).map(|_| template).map_err(|error| format!("\"{text}\": {error}"))
+    }
+
+    /// The pattern for this caller; none where the caller has no such name or claim, or one that no segment can be.
+    fn of(&self, principal: Option<&Principal>) -> Option<Cow<'_, DestinationPattern>> {
+        match self {
+            Self::Fixed(pattern) => Some(Cow::Borrowed(pattern)),
+            Self::Filled(_) => {
+                let principal = principal?;
+                let text = self.fill(|segment| segment.of(principal).filter(|value| is_one_segment(value)))?;
+                DestinationPattern::parse(text).ok().map(Cow::Owned)
+            }
+        }
+    }
+
+    fn fill<'a>(&'a self, value: impl Fn(&'a Segment) -> Option<Cow<'a, str>>) -> Option<String> {
+        let Self::Filled(segments) = self else { return None };
+        segments.iter().try_fold(String::new(), |mut text, segment| {
+            text.push('/');
+            match segment {
+                Segment::Fixed(fixed) => text.push_str(fixed),
+                placeholder => text.push_str(&value(placeholder)?),
+            }
+            Some(text)
+        })
+    }
+}
+
+impl Segment {
+    fn new(text: &str) -> Self {
+        let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        match inner {
+            Some("name") => Self::Name,
+            // Any other `{` is refused with the pattern.
+            _ => match inner.and_then(|inner| inner.strip_prefix("claim:")).filter(|claim| !claim.is_empty()) {
+                Some(claim) => Self::Claim(claim.to_owned()),
+                None => Self::Fixed(text.to_owned()),
+            },
+        }
+    }
+
+    fn of<'a>(&self, principal: &'a Principal) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Name => Some(principal.name().into()),
+            Self::Claim(claim) => match principal.claim(claim)? {
+                Value::String(text) => Some(text.as_str().into()),
+                Value::Number(number) if !number.is_f64() => Some(number.to_string().into()),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Whether a value of the caller's is one segment, and nothing that means more in a pattern.
+fn is_one_segment(value: &str) -> bool {
+    Destination::parse(format!("/{value}")).is_ok_and(|destination| destination.segments().count() == 1)
+}
+
+#[cfg(test)]
+mod tests;
