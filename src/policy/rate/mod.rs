@@ -107,7 +107,7 @@ impl RateLimits {
     /// How often each limit said no, or would have in a dry run, by its name.
     pub fn hits(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let of_scope = |scope: &Scope| [0, 1].map(|at| (scope.names[at], scope.hits[at].load(Ordering::Relaxed)));
-        self.scopes.iter().flat_map(move |scope| of_scope(scope))
+        self.scopes.iter().flat_map(of_scope)
     }
 
     /// Forgets whoever has nothing used; frees the memory.
