@@ -4,14 +4,16 @@
 
 mod error;
 mod load;
+mod security;
 mod validate;
 
 pub use error::{ConfigError, Problem};
 pub use load::{Flag, Loaded, Origin};
+pub use security::Security;
 pub use validate::Parts;
 
 use crate::node::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
-use crate::policy::OriginSettings;
+use crate::policy::{AuthSettings, OriginSettings, RateSettings, RuleSettings};
 use crate::server::{Application, ServerSettings};
 use crate::session::SessionSettings;
 use ipnet::IpNet;
@@ -33,6 +35,12 @@ pub struct Config {
     pub server: ServerSection,
     /// Logs.
     pub log: LogSection,
+    /// Who may come in.
+    pub auth: AuthSettings,
+    /// What they may do, in order. Default: none, which allows everything to whoever was let in.
+    pub rules: Vec<RuleSettings>,
+    /// How much they may send.
+    pub rates: RateSettings,
     /// What is served, by name. A file that has any endpoint replaces the default ones: `chat` and `echo`.
     pub endpoints: BTreeMap<String, EndpointSection>,
 }
@@ -123,6 +131,9 @@ impl Default for Config {
             metrics: true,
             server: ServerSection::default(),
             log: LogSection::default(),
+            auth: AuthSettings::default(),
+            rules: Vec::new(),
+            rates: RateSettings::default(),
             endpoints: [Application::Chat, Application::Echo].map(built_in).into(),
         }
     }

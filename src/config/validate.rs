@@ -1,6 +1,6 @@
 //! From settings to parts that cannot be wrong.
 
-use super::{Config, EndpointSection, LogSection, Problem, ServerSection, TlsSection};
+use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::policy::TrustedProxies;
 use crate::server::{Application, Mounted, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
@@ -23,6 +23,8 @@ pub struct Parts {
     pub trusted_proxies: TrustedProxies,
     /// What is logged, and how.
     pub log: LogSection,
+    /// Who may come in, what they may do, and how much of it.
+    pub security: Security,
     /// What is served.
     pub site: Site,
 }
@@ -34,11 +36,10 @@ impl Config {
         problems.extend(self.log.problem());
         problems.extend(self.path_problems());
         let tls = keep(&mut problems, self.server.tls.load()).flatten();
+        let security = keep(&mut problems, self.security());
         let mounted = self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name));
         let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let Some(security) = security.filter(|_| problems.is_empty()) else { return Err(problems) };
         Ok(Parts {
             listen: self.server.listen,
             workers: self.server.threads(),
@@ -46,6 +47,7 @@ impl Config {
             tls,
             trusted_proxies: self.trusted_proxies(),
             log: self.log.clone(),
+            security,
             site: Site { demo: self.demo && self.has_chat(), metrics: self.metrics, endpoints },
         })
     }

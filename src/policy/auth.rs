@@ -96,6 +96,10 @@ impl Authenticator for AnonymousOr {
             Some(_) => self.0.authenticate(credentials),
         }
     }
+
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        self.0.prepare()
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub struct Credentials {
 pub struct Identity {
     /// Its name and claims; none for somebody who may be anonymous.
     pub principal: Option<Principal>,
-    /// When this ends by itself. The session must not live on.
+    /// When this ends by itself: from then on the same credentials would be refused. The session must not live on.
     pub expires_at: Option<SystemTime>,
     /// What a revocation of this one token names (`jti`, RFC 7519, section 4.1.7).
     pub token_id: Option<ByteString>,
@@ -51,6 +51,12 @@ impl Identity {
 pub trait Authenticator: Send + Sync + 'static {
     /// Who shows these credentials. The future may be dropped at any time.
     fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>>;
+
+    /// Gets ready, so that the first client does not wait: whoever serves runs it once, beside serving. It may fail; then
+    /// the first client waits. Does nothing by default.
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Lets everybody in without a name, whatever they show.

@@ -26,6 +26,13 @@ impl Application {
         }
     }
 
+    /// Whether it asks who its clients are, and what they may do.
+    pub fn asks_policies(self) -> bool {
+        match self {
+            Self::Chat | Self::Echo => false,
+        }
+    }
+
     /// The name that settings use.
     pub fn name(self) -> &'static str {
         match self {
