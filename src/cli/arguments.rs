@@ -55,6 +55,10 @@ struct Flags {
     #[arg(short, long, value_name = "ADDRESS:PORT", global = true, help_heading = "Server")]
     listen: Option<String>,
 
+    /// Let clients in who show no token, also from other machines
+    #[arg(long, global = true, help_heading = "Server")]
+    allow_anonymous: bool,
+
     /// Serve with this many threads; 0 is one for each core [default: 0]
     #[arg(short, long, value_name = "NUMBER", global = true, help_heading = "Server")]
     workers: Option<u32>,
@@ -126,6 +130,7 @@ impl Flags {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         let texts = [
             ("--listen", "server.listen", self.listen.clone()),
+            ("--allow-anonymous", "auth.anonymous", self.allow_anonymous.then(|| "allow".to_owned())),
             ("--drain-timeout", "server.drain_timeout", self.drain_timeout.clone()),
             ("--tls-certificate", "server.tls.certificate", path(&self.tls_certificate)),
             ("--tls-key", "server.tls.key", path(&self.tls_key)),

@@ -12,8 +12,11 @@ pub use load::{Flag, Loaded, Origin};
 pub use security::Security;
 pub use validate::Parts;
 
+use crate::broker::BrokerSettings;
+use crate::messaging::MessagingSettings;
 use crate::node::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 use crate::policy::{AuthSettings, OriginSettings, RateSettings, RuleSettings};
+use crate::protocol::stomp::StompSettings;
 use crate::server::{Application, ServerSettings};
 use crate::session::SessionSettings;
 use ipnet::IpNet;
@@ -41,7 +44,13 @@ pub struct Config {
     pub rules: Vec<RuleSettings>,
     /// How much they may send.
     pub rates: RateSettings,
-    /// What is served, by name. A file that has any endpoint replaces the default ones: `chat` and `echo`.
+    /// STOMP on all endpoints that speak it: frames, heart-beats, what one connection may have.
+    pub stomp: StompSettings,
+    /// Topics and queues of all these endpoints, each of which has its own.
+    pub broker: BrokerSettings,
+    /// Whose destinations are whose, and what becomes of refusals.
+    pub messaging: MessagingSettings,
+    /// What is served, by name. A file that has any endpoint replaces the default ones: `chat`, `echo` and `stomp`.
     pub endpoints: BTreeMap<String, EndpointSection>,
 }
 
@@ -134,7 +143,10 @@ impl Default for Config {
             auth: AuthSettings::default(),
             rules: Vec::new(),
             rates: RateSettings::default(),
-            endpoints: [Application::Chat, Application::Echo].map(built_in).into(),
+            stomp: StompSettings::default(),
+            broker: BrokerSettings::default(),
+            messaging: MessagingSettings::default(),
+            endpoints: [Application::Chat, Application::Echo, Application::Stomp].map(built_in).into(),
         }
     }
 }

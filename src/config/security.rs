@@ -1,14 +1,18 @@
 //! Who may come in, what they may do, and how much of it, for all endpoints whose application asks.
 
 use super::{Config, Problem};
+use crate::messaging::Messages;
 use crate::model::SettingsError;
-use crate::policy::{Authenticator, RateSettings, Rules};
+use crate::node::Stomp;
+use crate::policy::{Authenticator, RateSettings, Rules, TokenSettings};
 use std::fmt;
 use std::sync::Arc;
 
 /// Checked policies, ready for the endpoints.
 #[derive(Clone)]
 pub struct Security {
+    /// Where tokens may be.
+    pub tokens: TokenSettings,
     /// Decides who a client is.
     pub authenticator: Arc<dyn Authenticator>,
     /// Decides what a client may do.
@@ -26,12 +30,29 @@ impl fmt::Debug for Security {
     }
 }
 
+impl Security {
+    /// Puts these policies into an endpoint.
+    fn protect(&self, stomp: Stomp) -> Stomp {
+        let stomp = stomp.authenticator(Arc::clone(&self.authenticator)).authorizer(Arc::clone(&self.rules));
+        let stomp = stomp.tokens(self.tokens.clone()).failures_per_minute(self.failures_per_minute);
+        stomp.rates(self.rates.clone())
+    }
+}
+
 impl Config {
+    /// What an endpoint that speaks STOMP is made of.
+    pub(super) fn stomp(&self, security: &Security) -> Stomp {
+        let messages = Messages::new().settings(self.messaging.clone());
+        let stomp = Stomp::new().settings(self.stomp.clone()).broker(self.broker.clone()).messages(messages);
+        security.protect(stomp)
+    }
+
     /// Reads keys, checks rules and limits, and refuses what would not do what it seems to.
     pub(super) fn security(&self) -> Result<Security, Problem> {
         self.check_use()?;
         self.rates.validate()?;
         Ok(Security {
+            tokens: self.auth.token.clone(),
             authenticator: self.auth.load()?,
             rules: Arc::new(Rules::new(&self.rules)?),
             rates: self.rates.clone(),

@@ -5,6 +5,7 @@ use bytestring::ByteString;
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// What a client shows when it connects.
@@ -56,6 +57,16 @@ pub trait Authenticator: Send + Sync + 'static {
     /// the first client waits. Does nothing by default.
     fn prepare(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
+    }
+}
+
+impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
+    fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        (**self).authenticate(credentials)
+    }
+
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        (**self).prepare()
     }
 }
 

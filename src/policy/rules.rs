@@ -152,7 +152,7 @@ impl Rules {
         let decides = |rule: &&Rule| rule.matches(&access);
         match self.0.iter().find(decides).map(|rule| rule.effect) {
             Some(Effect::Allow) => Decision::Allow,
-            None if self.0.is_empty() => Decision::Allow,
+            None if self.0.is_empty() && !access.is_personal => Decision::Allow,
             Some(Effect::Deny) | None => Decision::Deny,
         }
     }

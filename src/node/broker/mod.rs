@@ -27,6 +27,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use topics::Topics;
 
+/// Headers that the broker gives to messages. Clients' messages lose theirs.
+pub(in crate::node) const OWN_HEADERS: [&str; 7] =
+    ["body-encoding", "dead-letter-reason", "delivery-count", "gap", "offset", "original-destination", "redelivered"];
+
 /// The broker of one endpoint.
 pub(in crate::node) struct Broker {
     settings: Arc<BrokerSettings>,

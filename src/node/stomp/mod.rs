@@ -13,7 +13,7 @@ mod shared;
 mod speaker;
 mod subscribe;
 
-pub use settings::{Refusals, Stomp};
+pub use settings::Stomp;
 
 use super::SessionHandle;
 use super::byway::Byway;

@@ -1,7 +1,7 @@
 //! What all STOMP sessions of an endpoint share.
 
 use super::refusal::Refusal;
-use super::settings::{Refusals, Stomp};
+use super::settings::Stomp;
 use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
 use crate::model::{DestinationPattern, Disconnect, Publication, SessionId, SettingsError};
 use crate::node::broker::{Broker, Deliveries, Owner};
@@ -30,7 +30,6 @@ const TIDY_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Shared {
     pub(super) stomp: Arc<StompSettings>,
     pub(super) tokens: TokenSettings,
-    pub(super) refusals: Refusals,
     pub(super) broker: Broker,
     pub(super) dispatcher: Dispatcher,
     pub(super) users: Users,
@@ -53,7 +52,6 @@ impl Shared {
             broker: Broker::new(stomp.broker, hub),
             stomp: Arc::new(stomp.stomp),
             tokens: stomp.tokens,
-            refusals: stomp.refusals,
             rates: RateLimits::new(&stomp.rates, now()),
             failures: ConnectFailures::new(stomp.failures_per_minute, now()),
             tokens_in_use: TokensInUse::default(),
@@ -93,9 +91,10 @@ impl Shared {
         client: &Client,
         action: Action,
         target: &DestinationPattern,
+        is_personal: bool,
     ) -> Result<(), Refusal> {
         let principal = client.principal();
-        let access = Access { principal: principal.as_ref(), action, target };
+        let access = Access { principal: principal.as_ref(), action, is_personal, target };
         match self.authorizer.authorize(access).await {
             Decision::Allow => Ok(()),
             Decision::Deny => Err(Refusal::forbidden("The rules do not allow it")),
@@ -154,7 +153,7 @@ impl Shared {
 }
 
 fn not_built(error: MessagesError) -> SettingsError {
-    SettingsError::new("messages", error.to_string())
+    SettingsError::new("messaging", error.to_string())
 }
 
 impl Outlet for Shared {

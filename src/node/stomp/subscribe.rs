@@ -63,7 +63,7 @@ impl StompSpeaker {
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
         if !matches!(address, SubscribeAddress::OwnUser(_)) {
-            self.shared.authorize(&self.client, Action::Subscribe, &destination).await?;
+            self.shared.authorize(&self.client, Action::Subscribe, &destination, false).await?;
         }
         let place = self.next_place;
         self.next_place += 1;
