@@ -76,7 +76,7 @@ async fn say(
         return Err(MessageError::forbidden("you are not in this room"));
     }
     let said = News::Said { from: user.name().to_owned(), text: checked(text)? };
-    Ok(Reply::to(room.as_text().clone(), Json(said)))
+    Ok(Reply::to(room, Json(said)))
 }
 
 #[derive(Deserialize)]
@@ -157,7 +157,7 @@ fn tell_people(room: &Destination, to: &Messenger) {
     let there = to.users().find_subscriptions(&room.clone().into());
     let names = there.into_iter().map(|one| one.user.to_string()).collect();
     // When too much waits to be told, the next who comes or goes brings the list up to date.
-    let _ = to.send(room.as_text().clone(), &News::People { names });
+    let _ = to.send(room, &News::People { names });
 }
 
 #[derive(Deserialize)]

@@ -1,14 +1,14 @@
-// The chat's page: one room at a time, and whoever is chosen hears it alone.
+// The chat's page: one room at a time, and a message to whoever is chosen is for that one alone.
 
 import { appendFollowing, byId, element } from '/static/demo/page.js';
 import { connect, Door, jsonOf, send } from '/support/session.js';
 
 let me = '';
 let client = null;
-let here = null;
+let recipient = null;
 let room = '';
 let people = null;
-let listener = null;
+let subscription = null;
 
 const door = new Door(({ name, token }) => {
   me = name;
@@ -23,6 +23,8 @@ byId('chat-input').addEventListener('keydown', (event) => {
 });
 
 function connected() {
+  // A subscription ends with its connection.
+  subscription = null;
   client.subscribe('/user/queue/errors', ({ body }) => notice(body, 'bad'));
   client.subscribe('/user/queue/private', (message) => whispered(jsonOf(message)));
   client.subscribe('/app/rooms', (message) => showRooms(jsonOf(message)));
@@ -35,12 +37,12 @@ function showRooms(names) {
 }
 
 function enter(name) {
-  listener?.unsubscribe();
-  [room, people, here] = [name, null, null];
+  subscription?.unsubscribe();
+  [room, people, recipient] = [name, null, null];
   byId('room-title').textContent = name;
   press('rooms', name);
   notice(`You are in ${name}.`);
-  listener = client.subscribe(`/topic/chat/${name}`, (message) => heard(jsonOf(message)));
+  subscription = client.subscribe(`/topic/chat/${name}`, (message) => heard(jsonOf(message)));
 }
 
 function heard(news) {
@@ -60,21 +62,21 @@ function showPeople(names) {
   before.filter((name) => !names.includes(name)).forEach((name) => notice(`${name} left.`));
   byId('count').hidden = false;
   byId('count').textContent = `${names.length} here`;
-  drawList('people', names, (name) => speakTo(name === here ? null : name));
-  speakTo(names.includes(here) ? here : null);
+  drawList('people', names, (name) => speakTo(name === recipient ? null : name));
+  speakTo(names.includes(recipient) ? recipient : null);
 }
 
 function speakTo(name) {
-  here = name === me ? null : name;
-  press('people', here);
-  byId('to').textContent = here ? `Only ${here} will hear it.` : `Everybody in ${room} will hear it.`;
+  recipient = name;
+  press('people', recipient);
+  byId('to').textContent = recipient ? `Only ${recipient} will hear it.` : `Everybody in ${room} will hear it.`;
 }
 
 function submit(event) {
   event.preventDefault();
   const text = byId('chat-input').value.trim();
   if (!text || !client.connected) return;
-  if (here) send(client, '/app/private', { to: here, text });
+  if (recipient) send(client, '/app/private', { to: recipient, text });
   else send(client, `/app/chat/${room}`, { text });
   byId('chat-input').value = '';
 }

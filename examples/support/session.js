@@ -5,7 +5,7 @@ import { byId } from '/static/demo/page.js';
 const RECONNECT_MS = 2000;
 const LABELS = { connecting: 'Connecting', open: 'Connected', closed: 'Not connected' };
 
-export function showState(state) {
+function showState(state) {
   byId('state').dataset.state = state;
   byId('state').textContent = LABELS[state];
 }
@@ -49,8 +49,8 @@ export function send(client, destination, content) {
 }
 
 /**
- * Who signed in with this tab, now or before it was loaded again. The form `#sign-in` asks for a `name` and gets a token; it is
- * there until `enter({ name, token })` is called, and after `leave()` again.
+ * Who signed in with this tab, now or before it was loaded again. The form `#sign-in` has a `name`, for which the server gives
+ * a token; then `#inside` is shown in place of `#outside`, and `enter` is called with the server's answer.
  */
 export class Door {
   #enter;
@@ -67,7 +67,7 @@ export class Door {
     if (known) this.#open(JSON.parse(known));
   }
 
-  /** The token is good no more. */
+  /** Back to the form, which says why. */
   close(why) {
     sessionStorage.removeItem(this.#key);
     byId('inside').hidden = true;

@@ -51,6 +51,17 @@ async function opened(page) {
   }
 }
 
+/** The same for the console, which says why it is not connected. */
+async function stompConnected(page, way) {
+  await page.selectOption('#stomp-way', way);
+  for (let attempt = 1; ; attempt += 1) {
+    await page.click('#stomp-connect-button');
+    const note = await page.waitForSelector('#stomp-note:is(.good, .bad)');
+    if ((await note.getAttribute('class')).includes('good')) return;
+    assert.ok(attempt < 10, `no connection: ${await note.innerText()}`);
+  }
+}
+
 async function say(page, text) {
   await page.fill('#chat-input', text);
   await page.press('#chat-input', 'Enter');
@@ -89,6 +100,55 @@ describe('the demo page', { timeout: 180_000 }, () => {
     await picture(other, 'two-tabs');
     await other.close();
     await page.waitForSelector('text=left.');
+    await context.close();
+  });
+
+  for (const way of ['plain WebSocket', ...ways]) {
+    test(`the STOMP console subscribes, sends and gets its receipt over ${way}`, async () => {
+      const { context, page, complaints } = await visit();
+      await opened(page);
+      await stompConnected(page, way);
+      await page.fill('#stomp-from', '/topic/greetings');
+      await page.press('#stomp-from', 'Enter');
+      await page.fill('#stomp-to', '/topic/greetings');
+      await page.fill('#stomp-body', `via ${way}: é </script>`);
+      await page.click('#stomp-send button');
+      await page.waitForSelector('.stomp-frame.in:has-text("RECEIPT")');
+      const message = page.locator('.stomp-frame.in:has-text("MESSAGE")');
+      await message.waitFor();
+      assert.ok((await message.innerText()).endsWith(`via ${way}: é </script>`));
+      assert.deepEqual(complaints, []);
+      if (way === 'auto') await picture(page, 'console');
+      await context.close();
+    });
+  }
+
+  test('the STOMP console acknowledges what a queue delivers, and shows what the server refuses', async () => {
+    const { context, page } = await visit('', narrowAndDark);
+    await stompConnected(page, 'websocket');
+    await page.fill('#stomp-from', '/queue/work');
+    await page.selectOption('#stomp-ack', 'client-individual');
+    await page.press('#stomp-from', 'Enter');
+    await page.fill('#stomp-to', '/queue/work');
+    await page.click('#stomp-send button');
+    await page.click('.stomp-ack button:has-text("NACK")');
+    await page.waitForSelector('.stomp-frame.in:has-text("MESSAGE") >> nth=1');
+    await page.click('.stomp-ack button:text-is("ACK")');
+    await page.waitForSelector('.stomp-frame.out:has-text("ACK")');
+    await assertFits(page);
+    await picture(page, 'console-narrow-dark');
+    await page.fill('#stomp-to', '/nowhere');
+    await page.click('#stomp-send button');
+    await page.waitForSelector('#stomp-note.bad:has-text("Ended: Forbidden")');
+    await context.close();
+  });
+
+  test('a token is not shown', async () => {
+    const { context, page } = await visit();
+    await page.fill('#stomp-token', 'canary');
+    await page.click('#stomp-connect-button');
+    await page.waitForSelector('.stomp-frame.out:has-text("Authorization:(hidden)")');
+    assert.equal(await page.locator('text=canary').count(), 0);
     await context.close();
   });
 
