@@ -90,7 +90,10 @@ impl OutboundQueue {
 
     /// Takes the oldest waiting message and releases it at once: for a wire that has no acknowledgement.
     pub fn pop(&mut self) -> Option<Arc<Outgoing>> {
-        let (_, message) = self.entries.remove(self.taken)?;
+        let (_, message) = match self.taken {
+            0 => self.entries.pop_front(),
+            taken => self.entries.remove(taken),
+        }?;
         self.bytes -= message.len();
         self.shrink();
         Some(message)
