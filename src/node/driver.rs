@@ -123,11 +123,11 @@ struct Driver {
     /// The timer was polled since it was set, and so wakes the task.
     timer_armed: bool,
     /// Messages handed over since the driver last waited.
-    unpaused: usize,
+    unpaused: u32,
 }
 
 /// How many messages in a row are handed over before writes, timers and other tasks have their turn.
-const MESSAGES_PER_TURN: usize = 64;
+const MESSAGES_PER_TURN: u32 = 64;
 
 impl Driver {
     fn new(cell: Arc<Cell>, input: Input) -> Self {
