@@ -1,6 +1,8 @@
-use super::bucket::Rate;
+use super::bucket::{Rate, nanos};
 use super::keyed::Keyed;
 use crate::policy::AddressKey;
+use governor::Quota;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 /// How often clients of one address failed to show who they are. It makes guessing slow. Time is an argument.
@@ -17,21 +19,20 @@ const MAX_KEYS: usize = 250_000;
 impl ConnectFailures {
     /// At most `per_minute` failures at once, and in a minute in the long run; at least 1.
     pub fn new(per_minute: u32, start: Instant) -> Self {
-        let count = u64::from(per_minute.max(1));
-        Self { start, rate: Rate::new(count, Duration::from_secs(60), count), keyed: Keyed::new(MAX_KEYS) }
+        let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
+        Self { start, rate: Rate(Quota::per_minute(per_minute)), keyed: Keyed::new(MAX_KEYS) }
     }
 
     /// Whether this address may try; otherwise, after how long. Ask before anything of its credentials is looked at:
     /// [`Disconnect::TOO_MANY_FAILURES`](crate::model::Disconnect::TOO_MANY_FAILURES).
     pub fn check(&self, address: AddressKey, now: Instant) -> Result<(), Duration> {
-        let wait = self.rate.wait(self.keyed.peek(address).messages, self.nanos(now), 1);
-        wait.map_or(Ok(()), |nanos| Err(Duration::from_nanos(nanos)))
+        self.keyed.peek(address, |buckets| self.rate.wait(&buckets.messages, self.nanos(now)))
     }
 
     /// Counts a failure. One that is temporary ([`AuthError::is_temporary`](crate::policy::AuthError::is_temporary)) is
-    /// none.
+    /// none. Those that were under way when the last was counted are not owed.
     pub fn failed(&self, address: AddressKey, now: Instant) {
-        self.keyed.with(address, |buckets| self.rate.drain(&mut buckets.messages, self.nanos(now), 1));
+        self.keyed.with(address, |buckets| self.rate.take(&buckets.messages, self.nanos(now), NonZeroU32::MIN).ok());
     }
 
     /// Forgets addresses that did not fail for a minute; frees the memory. Call it every minute.
@@ -40,6 +41,6 @@ impl ConnectFailures {
     }
 
     fn nanos(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
+        nanos(now.saturating_duration_since(self.start))
     }
 }
