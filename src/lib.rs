@@ -4,6 +4,9 @@
 //! Nest [`Byway::endpoint`] into a poem application; serve that with [`server::Server`], which gives WebSockets their raw
 //! sockets, or with any other server that speaks poem.
 //!
+//! [`Byway::stomp`] makes an endpoint that speaks STOMP, with topics, queues and users' own destinations, for an application of
+//! typed handlers: [`messaging::Messages`].
+//!
 //! Layers, from the bottom; each knows only those before it:
 //!
 //! - [`model`]: the words that all layers share

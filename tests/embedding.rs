@@ -62,6 +62,22 @@ async fn a_poll_works_inside_a_plain_poem_server_and_belongs_to_the_application_
 }
 
 #[tokio::test]
+async fn a_poll_that_waits_inside_a_plain_poem_server_gets_the_message_it_waited_for() {
+    let address = start().await;
+    assert!(post(address, "/api/live/0/s/xhr", "ada", "").await.ends_with("o\n"));
+    let mut poll = TcpStream::connect(address).await.unwrap();
+    let head = "POST /api/live/0/s/xhr HTTP/1.1\r\nHost: x\r\nX-User: ada\r\nConnection: close\r\n";
+    poll.write_all(format!("{head}Content-Length: 0\r\n\r\n").as_bytes()).await.unwrap();
+    // Only a poll that waits has a head before it has a body.
+    while poll.read_u8().await.unwrap() != b'\r' {}
+    assert!(post(address, "/api/live/0/s/xhr_send", "ada", "[\"hi\"]").await.starts_with("HTTP/1.1 204"));
+    let mut answer = String::new();
+    poll.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("transfer-encoding: chunked\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\na[\"ada xhr 127.0.0.1 hi\"]\n\r\n0\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
 async fn endpoints_side_by_side_share_no_sessions() {
     let address = start().await;
     assert!(post(address, "/api/live/0/s/xhr", "ada", "").await.ends_with("o\n"));

@@ -176,10 +176,14 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
         "audience",
         "_per_second",
         "_burst",
+        "max_age",
     ];
     for origin in origins(&uncommented) {
-        let is_echo = origin.key.starts_with("endpoints.echo.");
-        assert!(is_echo || origin.origin != "default", "{} is missing from docs/byway.toml", origin.key);
+        assert!(
+            is_of_other_endpoint(&origin.key) || origin.origin != "default",
+            "{} is missing from docs/byway.toml",
+            origin.key
+        );
         let is_example = examples.iter().any(|name| origin.key.ends_with(name));
         let default = defaults().into_iter().find(|(key, _)| *key == origin.key);
         assert!(is_example || default.is_some_and(|(_, value)| value == origin.value), "{origin:?} is not the default");
@@ -189,7 +193,7 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
 #[test]
 fn the_manual_has_every_setting_with_its_default() {
     let manual = doc("operations.md");
-    for (key, value) in defaults().iter().filter(|(key, _)| !key.starts_with("endpoints.echo.")) {
+    for (key, value) in defaults().iter().filter(|(key, _)| !is_of_other_endpoint(key)) {
         let key = key.strip_prefix("endpoints.chat.").unwrap_or(key);
         let row = match key {
             "path" | "app" => format!("| `{key}` | required |"),
@@ -200,6 +204,11 @@ fn the_manual_has_every_setting_with_its_default() {
     }
 }
 
+/// Endpoints have the same settings.
+fn is_of_other_endpoint(key: &str) -> bool {
+    ["endpoints.echo.", "endpoints.stomp."].iter().any(|other| key.starts_with(other))
+}
+
 #[test]
 fn policies_that_no_application_asks_are_refused_instead_of_looking_like_protection() {
     for (file, key) in [
@@ -207,7 +216,7 @@ fn policies_that_no_application_asks_are_refused_instead_of_looking_like_protect
         ("rules = [{ who = \"anyone\", destination = \"/topic/a\", effect = \"deny\" }]", "rules"),
         ("rates.session.messages_per_second = 1", "rates"),
     ] {
-        let error = of_file(file, &[]).unwrap_err();
+        let error = of_file(&format!("{file}\n[endpoints.echo]\npath = \"/echo\"\napp = \"echo\""), &[]).unwrap_err();
         assert!(error.starts_with(key) && error.contains("protects nothing"), "{error}");
     }
 }

@@ -64,6 +64,8 @@ pub(super) fn assets() -> Vec<Asset> {
         file!("favicon.svg", SVG, REVALIDATED),
         file!("sockjs-1.6.1.min.js", SCRIPT, IMMUTABLE),
         file!("sockjs-client.LICENSE", TEXT, REVALIDATED),
+        file!("stomp-7.5.0.umd.min.js", SCRIPT, IMMUTABLE),
+        file!("stompjs.LICENSE", TEXT, REVALIDATED),
     ]
 }
 

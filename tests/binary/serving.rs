@@ -38,7 +38,7 @@ fn a_path_that_is_not_served_says_what_is() {
     let byway = Byway::start(&[]);
     let answer = get(&byway.address, "/nowhere");
     assert_eq!(answer.status(), "404");
-    assert_eq!(answer.body, "404: nothing is served here. What is: /, /chat, /echo, /health, /metrics\n");
+    assert_eq!(answer.body, "404: nothing is served here. What is: /, /chat, /echo, /stomp, /health, /metrics\n");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn the_log_says_how_a_session_ended() {
 
 #[test]
 fn an_address_that_others_can_reach_is_warned_of() {
-    let byway = Byway::start(&["--listen", "0.0.0.0:0"]);
+    let byway = Byway::start(&["--listen", "0.0.0.0:0", "--allow-anonymous"]);
     assert!(byway.table.contains("Listening on every address"), "{}", byway.table);
     assert_eq!(byway.logged("no authentication is configured")["level"], "WARN");
 }

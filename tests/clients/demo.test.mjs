@@ -2,15 +2,12 @@
 // Chromium: every way forced, two tabs that chat, a server that goes away.
 //
 //   BYWAY=path/to/byway node --test demo.test.mjs
-//
-// Set BYWAY_SCREENSHOTS to a folder to get pictures to look at.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium } from './chromium.mjs';
 import { startServer } from './support.mjs';
+import { assertFits, LIMIT_MS, narrowAndDark, picture, visit as visitPage } from './visitor.mjs';
 
 const ways = [
   'auto',
@@ -24,8 +21,6 @@ const ways = [
   'iframe-xhr-polling',
   'jsonp-polling',
 ];
-const shots = process.env.BYWAY_SCREENSHOTS;
-const LIMIT_MS = 30_000;
 
 let browser;
 let server;
@@ -40,21 +35,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** A visitor with a page open; what the console complains of is collected. */
-async function visit(query = '', options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  context.setDefaultTimeout(LIMIT_MS);
-  const complaints = [];
-  context.on('console', (message) => {
-    // SockJS's own frames set document.domain, which changes nothing; and a way that was given up was not closed yet.
-    const harmless = /document\.domain|before the connection is established/.test(message.text());
-    if (['error', 'warning'].includes(message.type()) && !harmless) complaints.push(message.text());
-  });
-  context.on('weberror', (error) => complaints.push(String(error.error())));
-  const page = await context.newPage();
-  await page.goto(`${server.base}/${query}`);
-  return { context, page, complaints };
-}
+const visit = (query = '', options = {}) => visitPage(browser, `${server.base}/${query}`, options);
 
 /**
  * Waits until the page is connected. On a busy machine the client gives a way
@@ -73,12 +54,6 @@ async function opened(page) {
 async function say(page, text) {
   await page.fill('#chat-input', text);
   await page.press('#chat-input', 'Enter');
-}
-
-async function picture(page, name) {
-  if (!shots) return;
-  mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
 }
 
 describe('the demo page', { timeout: 180_000 }, () => {
@@ -118,10 +93,9 @@ describe('the demo page', { timeout: 180_000 }, () => {
   });
 
   test('the page fits a narrow and a dark screen', async () => {
-    const { context, page } = await visit('', { colorScheme: 'dark', viewport: { width: 360, height: 740 } });
+    const { context, page } = await visit('', narrowAndDark);
     await opened(page);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(overflow <= 0);
+    await assertFits(page);
     await picture(page, 'narrow-dark');
     await context.close();
   });

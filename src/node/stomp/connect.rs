@@ -19,7 +19,9 @@ impl StompSpeaker {
             self.shared.dispatcher.inbound(&self.client, inbound).map_err(|error| Refusal::from(error).fatal())?;
         let Some(Inbound::Connect { headers }) = inbound else { return Ok(()) };
         self.tell(Event::Connect(self.client.clone())).await;
-        let identity = self.identify(&headers, connect.login.as_ref(), connect.passcode.as_ref()).await?;
+        let (login, passcode) = (connect.login.clone(), connect.passcode.clone());
+        let known = self.client.principal();
+        let identity = self.identify(&headers, (login, passcode), known).await?;
         // Whoever has waited for keys may have been sent away meanwhile.
         match session.is_open() {
             true => self.admit(session, &connect, identity).await,
@@ -66,23 +68,20 @@ impl StompSpeaker {
         });
     }
 
-    /// Who the client is: by a token in its headers, or by one that its HTTP request had, or by what the embedding
-    /// application knows of it.
+    /// Who the client is: by a token in its headers, or by one that its HTTP request had, or else whom it is `known` to be.
     async fn identify(
         &mut self,
         headers: &Headers,
-        login: Option<&ByteString>,
-        passcode: Option<&ByteString>,
+        (login, passcode): (Option<ByteString>, Option<ByteString>),
+        known: Option<Principal>,
     ) -> Result<Identity, Refusal> {
         let (remote, early) = (self.client.remote_addr(), self.early_token.take());
         self.shared.failures.check(AddressKey::from(remote), now()).map_err(|_| too_many_failures())?;
         let token = self.shared.tokens.token_from(headers).map_err(|error| self.count_failure(error))?.or(early);
-        let (shows_nothing, known) = (token.is_none(), self.client.principal());
-        if let (true, Some(principal)) = (shows_nothing, known) {
+        if let (None, Some(principal)) = (&token, known) {
             return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
         }
-        let passcode = passcode.map(|passcode| passcode.clone().into());
-        let credentials = Credentials { token, login: login.cloned(), passcode, remote };
+        let credentials = Credentials { token, login, passcode: passcode.map(Into::into), remote };
         self.shared.identify(&credentials).await.map_err(|error| self.count_failure(error))
     }
 
@@ -94,9 +93,9 @@ impl StompSpeaker {
     }
 
     /// A message to [`REFRESH`](super::send::REFRESH): the session goes on with the token that it brings, if that is the
-    /// same user's.
+    /// same user's. Without one it would go on for ever, as whom its last token made it.
     pub(super) async fn refresh(&mut self, session: &SessionHandle, headers: &Headers) -> Result<(), Refusal> {
-        let identity = self.identify(headers, None, None).await?;
+        let identity = self.identify(headers, (None, None), None).await?;
         if identity.principal != self.client.principal() {
             let failure = Failure::new(Disconnect::FORBIDDEN, "Forbidden", "The token is another user's.");
             return Err(failure.into());

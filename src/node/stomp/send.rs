@@ -30,6 +30,7 @@ impl StompSpeaker {
     pub(super) async fn check(&self, send: Send) -> Result<Checked, Refusal> {
         let Send { destination, headers, body, .. } = send;
         if *destination == *REFRESH {
+            self.charge(None, 0).await?;
             return Ok(Checked::Refresh(headers));
         }
         let checked = self.check_publication(destination.clone(), headers, body).await;

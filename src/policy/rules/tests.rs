@@ -47,6 +47,31 @@ fn without_rules_everything_is_allowed_and_with_one_whatever_none_allows_is_deni
 }
 
 #[test]
+fn a_rule_that_is_made_in_code_is_the_one_that_a_file_has() {
+    use ActionSetting as On;
+    let made = Rules::new(&[
+        RuleSettings::allow(Who::claim("roles", "admin"), On::Subscribe, "/topic/a"),
+        RuleSettings::deny(Who::ANYONE, On::Any, "/topic/a"),
+        RuleSettings::allow(Who::AUTHENTICATED, On::Send, "/topic/*"),
+        RuleSettings::allow(Who::ANONYMOUS, On::Any, "/topic/b"),
+        RuleSettings::allow(Who::user("bob"), On::Any, "/topic/c"),
+    ])
+    .unwrap();
+    for (who, action, target, expected) in [
+        ("ada", Subscribe, "/topic/a", Allow),
+        ("bob", Subscribe, "/topic/a", Deny),
+        ("ada", Send, "/topic/a", Deny),
+        ("ada", Send, "/topic/b", Allow),
+        ("ada", Subscribe, "/topic/b", Deny),
+        ("", Subscribe, "/topic/b", Allow),
+        ("bob", Subscribe, "/topic/c", Allow),
+        ("ada", Subscribe, "/topic/c", Deny),
+    ] {
+        check(&made, who, action, target, expected);
+    }
+}
+
+#[test]
 fn a_rule_is_about_anyone_a_group_a_user_or_a_claim() {
     for (who, allowed) in [
         (r#""anyone""#, ["", "ada", "bob"].as_slice()),

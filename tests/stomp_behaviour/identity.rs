@@ -1,0 +1,155 @@
+//! Who comes in, who stays, and what they may do.
+
+use crate::stage::{Plan, token, token_with};
+use crate::support::stomp::StompClient;
+use byway::messaging::Event;
+use byway::policy::{ActionSetting, Effect, Group, Revocation, RuleSettings, Rules, Who};
+use byway::{Disconnect, Refusals, Transport};
+use serde_json::json;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long short tokens last.
+const SHORT: Duration = Duration::from_millis(600);
+const REFRESH: (&str, &str) = ("destination", "/byway/token");
+
+pub async fn a_token_comes_in_by_each_header_and_names_its_user(row: Transport) {
+    let stage = Plan::new(row).tokens().start();
+    let bearer = format!("Bearer {}", token("ada"));
+    for (name, value) in [("token", &token("ada")), ("Authorization", &bearer), ("X-Authorization", &bearer)] {
+        let mut client = stage.open().await;
+        client.say_connect(&[(name, value)]).await;
+        assert_eq!(client.frame().await.header("user-name"), Some("ada"), "{name}");
+    }
+    let mut client = StompClient::open(stage.client().with_header("Authorization", &bearer)).await;
+    client.say_connect(&[]).await;
+    assert_eq!(client.frame().await.header("user-name"), Some("ada"));
+}
+
+pub async fn without_a_good_token_nobody_comes_in(row: Transport) {
+    let stage = Plan::new(row).tokens().start();
+    let (expired, mut forged) = (token_with("ada", Duration::ZERO, json!({ "exp": 1 })), token("ada"));
+    forged.replace_range(forged.len() - 9.., "AAAAAAAAA");
+    for (header, disconnect) in [
+        (("x", "y"), Disconnect::AUTHENTICATION_FAILED),
+        (("token", "junk"), Disconnect::AUTHENTICATION_FAILED),
+        (("token", &forged), Disconnect::AUTHENTICATION_FAILED),
+        (("token", &expired), Disconnect::TOKEN_EXPIRED),
+    ] {
+        let mut client = stage.open().await;
+        client.say_connect(&[header]).await;
+        client.publish("/topic/a", "behind it").await;
+        client.fails(disconnect.reason(), &disconnect).await;
+    }
+    assert_eq!(stage.messenger.users().count(), 0);
+}
+
+pub async fn a_session_ends_with_its_token(row: Transport) {
+    let mut stage = Plan::new(row).tokens().start();
+    let mut client = StompClient::connect(stage.client(), &[("token", &token_with("ada", SHORT, json!({})))]).await;
+    client.fails("Token expired", &Disconnect::TOKEN_EXPIRED).await;
+    assert_eq!(stage.ended().await, Disconnect::TOKEN_EXPIRED);
+}
+
+pub async fn a_session_lives_on_with_a_new_token_of_its_user(row: Transport) {
+    let stage = Plan::new(row).tokens().start();
+    let short = token_with("ada", SHORT, json!({}));
+    let mut refreshed = StompClient::connect(stage.client(), &[("token", &short)]).await;
+    let mut other = StompClient::connect(stage.client(), &[("token", &short)]).await;
+    refreshed.ask("SEND", &[REFRESH, ("token", &token("ada"))], "").await;
+    other.fails("Token expired", &Disconnect::TOKEN_EXPIRED).await;
+    refreshed.settle().await;
+}
+
+pub async fn a_session_becomes_nobody_else_and_stays_nobody_without_a_token(row: Transport) {
+    let stage = Plan::new(row).tokens().start();
+    for (header, disconnect) in [
+        (("token", &*token("bob")), Disconnect::FORBIDDEN),
+        (("token", "junk"), Disconnect::AUTHENTICATION_FAILED),
+        (("no", "token"), Disconnect::AUTHENTICATION_FAILED),
+    ] {
+        let mut client = stage.connect_as("ada").await;
+        client.send("SEND", &[REFRESH, header], "").await;
+        client.fails(disconnect.reason(), &disconnect).await;
+    }
+}
+
+fn in_an_hour() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(3600)
+}
+
+pub async fn what_is_revoked_ends_at_once_and_does_not_come_back(row: Transport) {
+    let stage = Plan::new(row).tokens().start();
+    let of_token = token_with("ada", Duration::from_secs(60), json!({ "jti": "t1" }));
+    let of_user = token("bob");
+    for (token, what) in [(of_token, Revocation::Token("t1".into())), (of_user, Revocation::User("bob".into()))] {
+        let mut client = StompClient::connect(stage.client(), &[("token", &token)]).await;
+        let mut other = stage.connect_as("eve").await;
+        assert_eq!(stage.messenger.revoke(&what, in_an_hour()), Ok(1));
+        client.closes(&Disconnect::REVOKED).await;
+        let mut again = stage.open().await;
+        again.say_connect(&[("token", &token)]).await;
+        again.fails("Revoked", &Disconnect::REVOKED).await;
+        other.settle().await;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    let new = token_with("bob", Duration::from_secs(60), json!({ "iat": now }));
+    StompClient::connect(stage.client(), &[("token", &new)]).await;
+}
+
+pub async fn one_session_can_be_revoked_and_its_user_s_others_stay(row: Transport) {
+    let mut stage = Plan::new(row).tokens().start();
+    let mut client = stage.connect_as("ada").await;
+    let id = loop {
+        if let Event::Connected(client) = stage.event().await {
+            break client.id();
+        }
+    };
+    let mut other = stage.connect_as("ada").await;
+    assert_eq!(stage.messenger.revoke(&Revocation::Session(id), in_an_hour()), Ok(1));
+    client.closes(&Disconnect::REVOKED).await;
+    other.settle().await;
+}
+
+fn rules() -> Rules {
+    let rule = |action, destination: &str| RuleSettings {
+        who: Who::Group(Group::Authenticated),
+        action,
+        destination: destination.to_owned(),
+        effect: Effect::Allow,
+    };
+    let rules = [rule(ActionSetting::Subscribe, "/topic/open/**"), rule(ActionSetting::Send, "/topic/open/{name}")];
+    Rules::new(&rules).expect("the test's rules are valid")
+}
+
+pub async fn what_the_rules_do_not_allow_is_refused_and_has_no_effect(row: Transport) {
+    let stage = Plan::new(row).tokens().stomp(|stomp| stomp.authorizer(rules())).start();
+    let mut listener = stage.connect_as("bob").await;
+    listener.subscribe("0", "/topic/open/**", &[]).await;
+    for (command, destination) in [
+        ("SEND", "/topic/open/bob"),
+        ("SEND", "/topic/closed"),
+        ("SEND", "/user/bob/queue/a"),
+        ("SUBSCRIBE", "/topic/**"),
+        ("SUBSCRIBE", "/topic/*"),
+        ("SUBSCRIBE", "/queue/a"),
+    ] {
+        let mut client = stage.connect_as("ada").await;
+        client.send(command, &[("destination", destination), ("id", "0"), ("receipt", "r")], "denied").await;
+        let error = client.fails("Forbidden", &Disconnect::FORBIDDEN).await;
+        assert_eq!(error.header("receipt-id"), Some("r"));
+    }
+    let mut client = stage.connect_as("ada").await;
+    client.publish("/topic/open/ada", "allowed").await;
+    assert_eq!(listener.body().await, "allowed");
+}
+
+pub async fn where_refusals_are_kept_whoever_is_denied_stays(row: Transport) {
+    let plan = Plan::new(row).tokens().stomp(|stomp| stomp.authorizer(rules()).refusals(Refusals::Keep));
+    let stage = plan.start();
+    let mut client = stage.connect_as("ada").await;
+    client.send("SUBSCRIBE", &[("id", "0"), ("destination", "/topic/**")], "").await;
+    client.error("Forbidden").await;
+    client.subscribe("0", "/topic/open/*", &[]).await;
+    client.publish("/topic/open/ada", "still here").await;
+    assert_eq!(client.body().await, "still here");
+}

@@ -1,0 +1,90 @@
+//! How much a client may send.
+
+use crate::stage::{Plan, Stage};
+use byway::policy::{Excess, RateSettings, ScopeSettings};
+use byway::{Disconnect, Refusals, Transport};
+use std::time::{Duration, Instant};
+
+fn rates(row: Transport, per_second: u32, burst: u32, excess: Excess, refusals: Refusals, dry_run: bool) -> Stage {
+    let session = ScopeSettings {
+        messages_per_second: Some(per_second),
+        messages_burst: Some(burst),
+        excess,
+        ..ScopeSettings::default()
+    };
+    let settings = RateSettings { session, dry_run, ..RateSettings::default() };
+    Plan::new(row).stomp(|stomp| stomp.rates(settings).refusals(refusals)).start()
+}
+
+pub async fn what_is_over_a_rate_is_refused_and_told(row: Transport) {
+    let stage = rates(row, 1, 3, Excess::Refuse, Refusals::Keep, false);
+    let mut client = stage.connect().await;
+    client.subscribe("0", "/topic/a", &[]).await;
+    for body in ["1", "2", "over", "over again"] {
+        client.publish("/topic/a", body).await;
+    }
+    assert_eq!((client.body().await, client.body().await), ("1".into(), "2".into()));
+    for _ in 0..2 {
+        let error = client.error("Too many messages").await;
+        assert!(error.text().contains("session_messages"), "{error:?}");
+    }
+}
+
+pub async fn what_is_over_a_rate_ends_the_session_where_that_is_said(row: Transport) {
+    for (excess, refusals) in [(Excess::Refuse, Refusals::Close), (Excess::Close, Refusals::Keep)] {
+        let stage = rates(row, 1, 2, excess, refusals, false);
+        let mut client = stage.connect().await;
+        client.subscribe("0", "/topic/a", &[]).await;
+        client.publish("/topic/a", "1").await;
+        client.publish("/topic/a", "over").await;
+        assert_eq!(client.body().await, "1");
+        client.fails("Too many messages", &Disconnect::RATE_LIMITED).await;
+        assert_eq!(stage.endings("rate_limited"), 1);
+    }
+}
+
+pub async fn what_is_over_a_rate_waits_its_turn(row: Transport) {
+    let stage = rates(row, 20, 1, Excess::SlowDown, Refusals::Close, false);
+    let mut client = stage.connect().await;
+    let begin = Instant::now();
+    client.subscribe("0", "/topic/a", &[]).await;
+    for n in 0..10 {
+        client.publish("/topic/a", &n.to_string()).await;
+    }
+    for n in 0..10 {
+        assert_eq!(client.body().await, n.to_string());
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(490), "{:?}", begin.elapsed());
+}
+
+pub async fn a_dry_run_limits_nothing(row: Transport) {
+    let stage = rates(row, 1, 1, Excess::Close, Refusals::Close, true);
+    let mut client = stage.connect().await;
+    client.subscribe("0", "/topic/a", &[]).await;
+    for n in 0..20 {
+        client.publish("/topic/a", &n.to_string()).await;
+        assert_eq!(client.body().await, n.to_string());
+    }
+}
+
+pub async fn a_frame_over_a_limit_is_told_and_ends_the_session(row: Transport) {
+    let stage = Plan::new(row).start();
+    let many: String = (0..70).map(|n| format!("h{n}:v\n")).collect();
+    let (long, half) = ("x".repeat(8200), "x".repeat(8000));
+    for (frame, message) in [
+        (format!("SEND\ndestination:/topic/a\nmine:{long}\n\n\0"), "Header line too long"),
+        (format!("SEND\ndestination:/topic/a\na:{half}\nb:{half}\nc:{half}\n\n\0"), "Headers too long"),
+        (format!("SEND\ndestination:/topic/a\n{many}\n\0"), "Too many headers"),
+        (format!("SEND\ndestination:/topic/a\n\n{}\0", "x".repeat(65_537)), "Body too long"),
+        ("SEND\ndestination:/topic/a\ncontent-length:65537\n\n".to_owned(), "Body too long"),
+    ] {
+        let mut client = stage.connect().await;
+        client.raw(&frame).await;
+        client.fails(message, &Disconnect::MESSAGE_TOO_BIG).await;
+    }
+    let mut client = stage.connect().await;
+    client.subscribe("0", "/topic/a", &[]).await;
+    let largest = "x".repeat(65_536);
+    client.publish("/topic/a", &largest).await;
+    assert_eq!(client.body().await, largest);
+}
