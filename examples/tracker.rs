@@ -173,7 +173,7 @@ fn login(
     Data(sign_in): Data<&Arc<SignIn>>,
 ) -> poem::Result<web::Json<Welcome>> {
     let (name, roles) =
-        *USERS.iter().find(|(name, _)| *name == visitor.name).ok_or_else(|| StatusCode::UNAUTHORIZED)?;
+        *USERS.iter().find(|(name, _)| *name == visitor.name).ok_or(StatusCode::UNAUTHORIZED)?;
     let token = sign_in.token(name, roles).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(web::Json(Welcome { name, roles, token }))
 }

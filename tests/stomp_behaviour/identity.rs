@@ -3,8 +3,9 @@
 use crate::stage::{Plan, token, token_with};
 use crate::support::stomp::StompClient;
 use byway::messaging::Event;
+use byway::messaging::Refusals;
 use byway::policy::{ActionSetting, Effect, Group, Revocation, RuleSettings, Rules, Who};
-use byway::{Disconnect, Refusals, Transport};
+use byway::{Disconnect, Transport};
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -158,7 +159,7 @@ pub async fn what_the_rules_do_not_allow_is_refused_and_has_no_effect(row: Trans
 }
 
 pub async fn where_refusals_are_kept_whoever_is_denied_stays(row: Transport) {
-    let plan = Plan::new(row).tokens().stomp(|stomp| stomp.authorizer(rules()).refusals(Refusals::Keep));
+    let plan = Plan::new(row).tokens().stomp(|stomp| stomp.authorizer(rules())).refusals(Refusals::Keep);
     let stage = plan.start();
     let mut client = stage.connect_as("ada").await;
     client.send("SUBSCRIBE", &[("id", "0"), ("destination", "/topic/**")], "").await;

@@ -1,8 +1,9 @@
 //! How much a client may send.
 
 use crate::stage::{Plan, Stage};
+use byway::messaging::Refusals;
 use byway::policy::{Excess, RateSettings, ScopeSettings};
-use byway::{Disconnect, Refusals, Transport};
+use byway::{Disconnect, Transport};
 use std::time::{Duration, Instant};
 
 fn scope(messages: u32, excess: Excess) -> ScopeSettings {
@@ -12,7 +13,7 @@ fn scope(messages: u32, excess: Excess) -> ScopeSettings {
 fn rates(row: Transport, per_second: u32, burst: u32, excess: Excess, refusals: Refusals, dry_run: bool) -> Stage {
     let session = ScopeSettings { messages_burst: Some(burst), ..scope(per_second, excess) };
     let settings = RateSettings { session, dry_run, ..RateSettings::default() };
-    Plan::new(row).stomp(|stomp| stomp.rates(settings).refusals(refusals)).start()
+    Plan::new(row).stomp(|stomp| stomp.rates(settings)).refusals(refusals).start()
 }
 
 pub async fn what_is_over_a_rate_is_refused_and_told(row: Transport) {
