@@ -44,6 +44,20 @@ pub async fn without_a_good_token_nobody_comes_in(row: Transport) {
     assert_eq!(stage.messenger.users().count(), 0);
 }
 
+pub async fn whoever_fails_too_often_is_not_heard_for_a_while(row: Transport) {
+    let stage = Plan::new(row).tokens().stomp(|stomp| stomp.failures_per_minute(2)).start();
+    for _ in 0..2 {
+        let mut client = stage.open().await;
+        client.say_connect(&[("token", "junk")]).await;
+        client.fails("Authentication failed", &Disconnect::AUTHENTICATION_FAILED).await;
+    }
+    let mut client = stage.open().await;
+    client.say_connect(&[("token", &token("ada"))]).await;
+    client.fails("Too many failed attempts", &Disconnect::TOO_MANY_FAILURES).await;
+    let stats = stage.server.byway.stats();
+    assert_eq!((stats.connect_failures, stats.limit_hits["connect_failures"]), (2, 1));
+}
+
 pub async fn a_session_ends_with_its_token(row: Transport) {
     let mut stage = Plan::new(row).tokens().start();
     let mut client = StompClient::connect(stage.client(), &[("token", &token_with("ada", SHORT, json!({})))]).await;

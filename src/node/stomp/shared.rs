@@ -27,6 +27,9 @@ const MAX_REVOCATIONS: usize = 10_000;
 /// How often what is over is forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
+/// How long whoever decides who clients are may take to get ready.
+const PREPARE_WITHIN: Duration = Duration::from_secs(60);
+
 pub(super) struct Shared {
     pub(super) stomp: Arc<StompSettings>,
     pub(super) tokens: TokenSettings,
@@ -40,6 +43,7 @@ pub(super) struct Shared {
     authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
     node: OnceLock<Weak<Node>>,
+    is_prepared: AtomicBool,
     is_kept_tidy: AtomicBool,
 }
 
@@ -59,6 +63,7 @@ impl Shared {
             authenticator: stomp.authenticator,
             authorizer: stomp.authorizer,
             node: OnceLock::new(),
+            is_prepared: AtomicBool::new(false),
             is_kept_tidy: AtomicBool::new(false),
         }))
     }
@@ -99,6 +104,15 @@ impl Shared {
             Decision::Allow => Ok(()),
             Decision::Deny => Err(Refusal::forbidden("The rules do not allow it")),
         }
+    }
+
+    /// Lets whoever decides who clients are get ready, once and beside everything else.
+    pub(super) fn prepare(&self, runtime: &Handle) {
+        if self.is_prepared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let authenticator = Arc::clone(&self.authenticator);
+        runtime.spawn(async move { tokio::time::timeout(PREPARE_WITHIN, authenticator.prepare()).await.ok() });
     }
 
     /// Forgets what is over, from time to time, for as long as the endpoint is there.
