@@ -6,6 +6,7 @@
 mod acknowledge;
 mod charge;
 mod connect;
+mod phrases;
 mod refusal;
 mod send;
 mod settings;

@@ -1,5 +1,6 @@
 //! What all STOMP sessions of an endpoint share.
 
+use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) rates: RateLimits,
     pub(super) failures: ConnectFailures,
     pub(super) tokens_in_use: TokensInUse,
+    pub(super) phrases: Phrases,
     revocations: Revocations,
     authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
@@ -59,6 +61,7 @@ impl Shared {
             rates: RateLimits::new(&stomp.rates, now()),
             failures: ConnectFailures::new(stomp.failures_per_minute, now()),
             tokens_in_use: TokensInUse::default(),
+            phrases: Phrases::default(),
             revocations: Revocations::new(MAX_REVOCATIONS),
             authenticator: stomp.authenticator,
             authorizer: stomp.authorizer,
