@@ -20,11 +20,12 @@ pub async fn what_is_over_a_rate_is_refused_and_told(row: Transport) {
     let stage = rates(row, 1, 3, Excess::Refuse, Refusals::Keep, false);
     let mut client = stage.connect().await;
     client.subscribe("0", "/topic/a", &[]).await;
-    for body in ["1", "2", "over", "over again"] {
+    for body in ["1", "2"] {
         client.publish("/topic/a", body).await;
+        assert_eq!(client.body().await, body);
     }
-    assert_eq!((client.body().await, client.body().await), ("1".into(), "2".into()));
-    for _ in 0..2 {
+    for body in ["over", "over again"] {
+        client.publish("/topic/a", body).await;
         let error = client.error("Too many messages").await;
         assert!(error.text().contains("session_messages"), "{error:?}");
     }
@@ -37,8 +38,8 @@ pub async fn what_is_over_a_rate_ends_the_session_where_that_is_said(row: Transp
         let mut client = stage.connect().await;
         client.subscribe("0", "/topic/a", &[]).await;
         client.publish("/topic/a", "1").await;
-        client.publish("/topic/a", "over").await;
         assert_eq!(client.body().await, "1");
+        client.publish("/topic/a", "over").await;
         client.fails("Too many messages", &Disconnect::RATE_LIMITED).await;
         assert_eq!(stage.endings("rate_limited"), 1);
     }
