@@ -4,6 +4,9 @@
 //! Nest [`Byway::endpoint`] into a poem application; serve that with [`server::Server`], which gives WebSockets their raw
 //! sockets, or with any other server that speaks poem.
 //!
+//! [`Byway::stomp`] makes an endpoint that speaks STOMP, with topics, queues and users' own destinations, for an application of
+//! typed handlers: [`messaging::Messages`].
+//!
 //! Layers, from the bottom; each knows only those before it:
 //!
 //! - [`model`]: the words that all layers share
@@ -35,8 +38,8 @@ pub use model::{
     Principal, Publication, Secret, SessionId, SettingsError, Transport,
 };
 pub use node::{
-    Byway, Drained, Group, Handler, LimitSettings, PublishError, Refusals, SessionHandle, Settings, SockJsSettings,
-    Stats, Stomp, WebSocketSettings,
+    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SockJsSettings, Stats, Stomp,
+    WebSocketSettings,
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};

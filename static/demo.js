@@ -2,6 +2,7 @@
 
 import { byId } from './demo/page.js';
 import { Chat } from './demo/chat.js';
+import { StompConsole } from './demo/console.js';
 import { EndingSign } from './demo/ending.js';
 import { explain, explainMissing } from './demo/endings.js';
 import { FramesPanel } from './demo/frames.js';
@@ -22,6 +23,8 @@ const map = new RouteMap();
 const picker = new WayPicker(choose);
 const ending = new EndingSign(connect, () => choose('auto'));
 const chat = new Chat((text) => link.send({ type: 'say', text }), rename);
+
+new StompConsole();
 
 const onLink = { attempt: onAttempt, frame: onFrame, open: onOpen, message: onMessage, close: onClose };
 

@@ -51,6 +51,13 @@ pub fn request(endpoint: &str, kind: Kind, n: usize) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The request by which the `n`th client sends over HTTP.
+pub fn post(endpoint: &str, n: usize, body: &str) -> Vec<u8> {
+    let length = body.len();
+    let path = format!("{endpoint}/000/session-{n}/xhr_send");
+    format!("POST {path} HTTP/1.1\r\n{HOST}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
 const HOST: &str = "Host: localhost";
 
 fn handshake(path: &str) -> String {
@@ -72,7 +79,8 @@ fn opening(kind: Kind) -> &'static [u8] {
     }
 }
 
-pub fn read_until(stream: &mut TcpStream, end: &[u8]) -> io::Result<()> {
+/// What comes, up to this end; an error where the connection ends before.
+pub fn read_until(stream: &mut TcpStream, end: &[u8]) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
     while !answer.ends_with(end) {
@@ -81,12 +89,25 @@ pub fn read_until(stream: &mut TcpStream, end: &[u8]) -> io::Result<()> {
             read => answer.extend_from_slice(&buffer[..read]),
         }
     }
-    Ok(())
+    Ok(answer)
+}
+
+/// Ends the payload of every message that is measured, and is nowhere else in what servers send: messages are counted by
+/// it, whatever is around them.
+pub const MARK: u8 = b'!';
+
+/// A payload of this many bytes.
+pub fn payload(bytes: usize) -> String {
+    format!("{}{}", "x".repeat(bytes - 1), char::from(MARK))
 }
 
 /// A client's text frame, with an empty mask.
 pub fn text_frame(payload: &[u8]) -> Vec<u8> {
-    [&[0x81, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()
+    let len = payload.len();
+    match len < 126 {
+        true => [&[0x81, 0x80 | len as u8, 0, 0, 0, 0], payload].concat(),
+        false => [&[0x81, 0xfe, (len >> 8) as u8, len as u8, 0, 0, 0, 0], payload].concat(),
+    }
 }
 
 /// A client's close frame with 1000, and its answer.

@@ -1,5 +1,6 @@
 //! The least that a server could do: the same reads and writes of the same bytes, and nothing else.
 
+use super::client::{self, CLOSE, CLOSED, MARK};
 use super::roles;
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -13,29 +14,41 @@ use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// What a client adds to a frame: four bytes of mask.
-const CLIENT_FRAME: usize = 70;
-const SERVER_FRAME: usize = 66;
-
 const LISTENER: Token = Token(usize::MAX);
 
-/// Writes 66 bytes for each 70 that it reads: a frame with 64 bytes of payload, there and back.
+/// The first connection says how many bytes a frame of the others has, and how many its answer: twice four bytes. From
+/// then on every frame is answered.
 pub fn echo() -> io::Result<()> {
+    let (mut frame, mut answers) = (1, Vec::new());
     serve(|connections, at, read| {
-        let answer = &read[..read.len() / CLIENT_FRAME * SERVER_FRAME];
-        connections[at].write_all(answer)
+        if let (0, Ok(sizes)) = (at, <[u8; 8]>::try_from(&*read)) {
+            let [asked, answered] =
+                [0, 4].map(|from| u32::from_be_bytes([0, 1, 2, 3].map(|n| sizes[from + n])) as usize);
+            (frame, answers) = (asked, message(answered).repeat(MANY));
+            return connections[at].write_all(&[MARK]);
+        }
+        let answer = read.len() / frame * (answers.len() / MANY);
+        connections[at].write_all(&answers[..answer])
     })
+}
+
+/// More answers than one read asks for.
+const MANY: usize = 1024;
+
+/// A message of this many bytes.
+fn message(bytes: usize) -> Vec<u8> {
+    client::payload(bytes).into_bytes()
 }
 
 /// The first connection orders how many bytes all others are written, in one write each, as four bytes. What the others
 /// send is read and forgotten.
 pub fn fanout() -> io::Result<()> {
-    let bytes = vec![b'x'; 1 << 20];
+    let bytes = message(1 << 20);
     serve(|connections, at, read| {
-        let order = <[u8; 4]>::try_from(&*read).map(u32::from_be_bytes).unwrap_or_default();
+        let order = <[u8; 4]>::try_from(&*read).map(u32::from_be_bytes).unwrap_or_default() as usize;
         let others = connections.iter_mut().skip(1).filter(|_| at == 0);
         for connection in others {
-            connection.write_all(&bytes[..order as usize])?;
+            connection.write_all(&bytes[bytes.len() - order..])?;
         }
         Ok(())
     })
@@ -73,7 +86,7 @@ fn accept(poll: &Poll, listener: &TcpListener, connections: &mut Vec<TcpStream>)
     Ok(())
 }
 
-/// Upgrades by hyper, takes a close frame, answers it, and closes.
+/// Upgrades by hyper, answers what comes with as much as CONNECTED is, takes a close frame, answers it, and closes.
 #[tokio::main(flavor = "current_thread")]
 pub async fn upgrade() -> io::Result<()> {
     let listener = byway::server::Server::bind(roles::ANYWHERE)?;
@@ -103,10 +116,17 @@ async fn switch(mut request: Request<Incoming>) -> Result<Response<Empty<Bytes>>
 }
 
 async fn take_leave(mut stream: tokio::net::TcpStream) -> io::Result<()> {
-    let mut frame = [0; 64];
-    if stream.read(&mut frame).await? > 0 {
-        stream.write_all(b"\x88\x02\x03\xe8").await?;
-        stream.shutdown().await?;
+    let mut frame = [0; 4096];
+    while stream.read(&mut frame).await? > 0 {
+        if frame[0] == CLOSE[0] {
+            stream.write_all(CLOSED).await?;
+            return stream.shutdown().await;
+        }
+        stream.write_all(GREETING.as_bytes()).await?;
     }
     Ok(())
 }
+
+/// As long as Byway's CONNECTED.
+const GREETING: &str =
+    "xxxxCONNECTED\nversion:1.2\nheart-beat:0,0\nserver:byway\nsession:0123456789abcdef\nuser-name:bench\n\n\0";

@@ -9,5 +9,7 @@ pub mod report;
 pub mod roles;
 pub mod rows;
 pub mod server;
+pub mod stomp;
 pub mod swarm;
+pub mod tokens;
 pub mod workloads;

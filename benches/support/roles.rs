@@ -1,6 +1,6 @@
 //! What a child process can be.
 
-use super::{floors, processes, server};
+use super::{floors, processes, server, tokens};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -8,7 +8,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 pub enum Role {
     /// Byway.
     Byway,
-    /// Reads and writes back.
+    /// Byway with an endpoint for each kind of token.
+    Tokens,
+    /// Reads and writes as much as it is told to.
     Echo,
     /// Writes the same bytes to every connection when told to.
     Fanout,
@@ -20,6 +22,7 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Self::Byway => "byway",
+            Self::Tokens => "tokens",
             Self::Echo => "echo",
             Self::Fanout => "fanout",
             Self::Upgrade => "upgrade",
@@ -31,7 +34,8 @@ impl Role {
 pub fn play(role: Role) -> io::Result<()> {
     processes::pin_server();
     match role {
-        Role::Byway => server::run(),
+        Role::Byway => server::run(server::routes),
+        Role::Tokens => server::run(tokens::routes),
         Role::Echo => floors::echo(),
         Role::Fanout => floors::fanout(),
         Role::Upgrade => floors::upgrade(),

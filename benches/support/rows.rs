@@ -1,11 +1,11 @@
 //! The table's rows: what is measured, and what it may cost.
 
-use super::client::Kind;
+use super::client::{self, Kind};
 use super::compare::compare;
 use super::memory;
 use super::report::Measured;
-use super::roles::Role;
-use super::workloads::{Echo, Fanout, Opening};
+use super::stomp::{self, Ids};
+use super::workloads::{Audience, Echo, Fanout, Opening};
 use std::io;
 use std::time::Duration;
 
@@ -19,35 +19,75 @@ pub struct Row {
 pub enum What {
     /// On this many connections, with this window.
     Echo(usize, usize),
+    /// Messages to topics of their own, on this many connections, with this window.
+    Publish(usize, usize),
     /// To this many subscribers, in bursts of this size.
-    Fanout(Kind, usize, usize),
+    Fanout(Audience, usize, usize),
     Open,
+    Connect,
+    /// With a token that is signed so.
+    ConnectWith(&'static str),
     Memory(Kind),
+    /// With this many subscriptions.
+    MemoryOfStomp(Ids, usize),
 }
 
 pub struct Settings {
     /// For how long each row is measured.
     pub time: Duration,
     pub sessions: usize,
+    /// By how much there are fewer subscribers.
+    pub fewer: usize,
 }
+
+const fn raw(kind: Kind) -> Audience {
+    Audience::Raw(kind)
+}
+
+const fn stomp(kind: Kind) -> Audience {
+    Audience::Stomp(kind, Ids::Counted)
+}
+
+const OWN_IDS: Audience = Audience::Stomp(Kind::Websocket, Ids::Own);
 
 pub const ALL: &[Row] = &[
     row("echo-window-1", What::Echo(64, 1), Some(1.2)),
     row("echo-window-16", What::Echo(64, 16), None),
-    row("fanout-one", What::Fanout(Kind::Websocket, 1000, 1), Some(1.15)),
-    row("fanout-burst-16", What::Fanout(Kind::Websocket, 1000, 16), Some(1.5)),
-    row("fanout-sockjs", What::Fanout(Kind::SockjsWebsocket, 500, 1), None),
-    row("fanout-sockjs-burst-16", What::Fanout(Kind::SockjsWebsocket, 500, 16), None),
-    row("fanout-xhr-streaming", What::Fanout(Kind::XhrStreaming, 500, 1), None),
-    row("fanout-xhr-streaming-burst-16", What::Fanout(Kind::XhrStreaming, 500, 16), None),
-    row("fanout-eventsource", What::Fanout(Kind::Eventsource, 500, 1), None),
-    row("fanout-eventsource-burst-16", What::Fanout(Kind::Eventsource, 500, 16), None),
-    row("fanout-xhr-poll", What::Fanout(Kind::Xhr, 500, 1), None),
+    row("fanout-one", What::Fanout(raw(Kind::Websocket), 1000, 1), Some(1.15)),
+    row("fanout-burst-16", What::Fanout(raw(Kind::Websocket), 1000, 16), Some(1.5)),
+    row("fanout-sockjs", What::Fanout(raw(Kind::SockjsWebsocket), 500, 1), None),
+    row("fanout-sockjs-burst-16", What::Fanout(raw(Kind::SockjsWebsocket), 500, 16), None),
+    row("fanout-xhr-streaming", What::Fanout(raw(Kind::XhrStreaming), 500, 1), None),
+    row("fanout-xhr-streaming-burst-16", What::Fanout(raw(Kind::XhrStreaming), 500, 16), None),
+    row("fanout-eventsource", What::Fanout(raw(Kind::Eventsource), 500, 1), None),
+    row("fanout-eventsource-burst-16", What::Fanout(raw(Kind::Eventsource), 500, 16), None),
+    row("fanout-xhr-poll", What::Fanout(raw(Kind::Xhr), 500, 1), None),
+    row("stomp-one", What::Fanout(stomp(Kind::Websocket), 1000, 1), Some(1.15)),
+    row("stomp-burst-16", What::Fanout(stomp(Kind::Websocket), 1000, 16), Some(1.5)),
+    row("stomp-own-ids", What::Fanout(OWN_IDS, 1000, 1), None),
+    row("stomp-own-ids-burst-16", What::Fanout(OWN_IDS, 1000, 16), None),
+    row("stomp-websocket-500", What::Fanout(stomp(Kind::Websocket), 500, 1), None),
+    row("stomp-websocket-5000", What::Fanout(stomp(Kind::Websocket), 5000, 1), None),
+    row("stomp-sockjs-500", What::Fanout(stomp(Kind::SockjsWebsocket), 500, 1), None),
+    row("stomp-sockjs-5000", What::Fanout(stomp(Kind::SockjsWebsocket), 5000, 1), None),
+    row("stomp-xhr-streaming-500", What::Fanout(stomp(Kind::XhrStreaming), 500, 1), None),
+    row("stomp-xhr-streaming-5000", What::Fanout(stomp(Kind::XhrStreaming), 5000, 1), None),
+    row("stomp-xhr-poll-500", What::Fanout(stomp(Kind::Xhr), 500, 1), None),
+    row("stomp-xhr-poll-5000", What::Fanout(stomp(Kind::Xhr), 5000, 1), None),
+    row("stomp-publish-window-1", What::Publish(100, 1), None),
+    row("stomp-publish-window-16", What::Publish(100, 16), None),
     row("open", What::Open, Some(2.0)),
+    row("connect", What::Connect, None),
+    row("connect-hs256", What::ConnectWith("hs256"), None),
+    row("connect-rs256", What::ConnectWith("rs256"), None),
+    row("connect-es256", What::ConnectWith("es256"), None),
     row("memory-websocket", What::Memory(Kind::Websocket), Some(3.0)),
     row("memory-sockjs-websocket", What::Memory(Kind::SockjsWebsocket), None),
     row("memory-eventsource", What::Memory(Kind::Eventsource), Some(12.0)),
     row("memory-xhr-poll", What::Memory(Kind::Xhr), Some(12.0)),
+    row("memory-stomp", What::MemoryOfStomp(Ids::Counted, 1), Some(4.0)),
+    row("memory-stomp-10", What::MemoryOfStomp(Ids::Counted, 10), None),
+    row("memory-stomp-own-ids", What::MemoryOfStomp(Ids::Own, 1), None),
 ];
 
 const fn row(name: &'static str, kind: What, budget: Option<f64>) -> Row {
@@ -57,29 +97,37 @@ const fn row(name: &'static str, kind: What, budget: Option<f64>) -> Row {
 impl What {
     pub fn run(&self, settings: &Settings) -> io::Result<Measured> {
         match *self {
-            Self::Echo(connections, window) => {
-                let mut floor = Echo::start(Role::Echo, Kind::Bare, connections, window)?;
-                let mut byway = Echo::start(Role::Byway, Kind::Websocket, connections, window)?;
-                compare(&mut floor, &mut byway, settings.time)
-            }
-            Self::Fanout(kind, subscribers, burst) => {
-                let mut byway = Fanout::byway(kind, subscribers, burst)?;
+            Self::Echo(connections, window) => echo(Echo::raw(connections, window)?, settings),
+            Self::Publish(connections, window) => echo(Echo::stomp(connections, window)?, settings),
+            Self::Fanout(audience, subscribers, burst) => {
+                let mut byway = Fanout::byway(audience, subscribers / settings.fewer, burst)?;
                 let mut floor = Fanout::floor(&byway)?;
                 compare(&mut floor, &mut byway, settings.time)
             }
-            Self::Open => {
-                let mut floor = Opening::start(Role::Upgrade)?;
-                let mut byway = Opening::start(Role::Byway)?;
-                compare(&mut floor, &mut byway, settings.time)
+            Self::Open => opening(Opening::raw()?, settings),
+            Self::Connect => opening(Opening::stomp()?, settings),
+            Self::ConnectWith(signature) => opening(Opening::with_token(signature)?, settings),
+            Self::Memory(kind) => {
+                memory::of_idle(settings.sessions, |port, n| client::open(port, "/subscribe", kind, n))
             }
-            Self::Memory(kind) => memory::of_idle(kind, settings.sessions),
+            Self::MemoryOfStomp(ids, topics) => memory::of_idle(settings.sessions, |port, n| {
+                stomp::open(port, Kind::Websocket, n, &stomp::topics(ids, n, topics))
+            }),
         }
     }
 
     pub fn unit(&self) -> &'static str {
         match self {
-            Self::Memory(_) => "KiB",
+            Self::Memory(_) | Self::MemoryOfStomp(..) => "KiB",
             _ => "us",
         }
     }
+}
+
+fn echo(mut byway: Echo, settings: &Settings) -> io::Result<Measured> {
+    compare(&mut Echo::floor(&byway)?, &mut byway, settings.time)
+}
+
+fn opening(mut byway: Opening, settings: &Settings) -> io::Result<Measured> {
+    compare(&mut Opening::floor(&byway)?, &mut byway, settings.time)
 }

@@ -1,26 +1,38 @@
 //! Byway, as the benchmark loads it.
 
-use super::roles;
+use super::{client, roles, stomp};
+use byway::messaging::Text;
 use byway::server::{Server, ServerSettings};
-use byway::{Byway, Group, Handler, Message, SessionHandle, Settings};
+use byway::{Byway, Handler, Message, SessionHandle, Settings, Stomp};
 use poem::Route;
 use std::io;
 use std::time::Duration;
 
-/// Every member's message.
-pub const PAYLOAD: usize = 100;
+/// Every member's message, in bytes.
+const PAYLOAD: usize = 100;
 
 #[tokio::main(flavor = "current_thread")]
-pub async fn run() -> io::Result<()> {
+pub async fn run(routes: fn() -> io::Result<Route>) -> io::Result<()> {
     let listener = Server::bind(roles::ANYWHERE)?;
+    let routes = routes()?;
     roles::announce(listener.local_addr()?)?;
+    Server::new(server_settings()).serve(listener, routes, std::future::pending()).await.map(drop)
+}
+
+pub fn routes() -> io::Result<Route> {
     let subscribers = endpoint(Subscribe)?;
-    let publish = Publish(subscribers.group("all"));
-    let app = Route::new()
+    let group = subscribers.group("all");
+    let publish = Publish(move || group.publish(client::payload(PAYLOAD)).expect("the hub keeps up"));
+    let (stomp, messenger) = Byway::stomp(settings(), Stomp::new()).map_err(io::Error::other)?;
+    let publish_stomp = Publish(move || {
+        messenger.send_payload("/topic/0", Text(client::payload(PAYLOAD).into())).expect("the hub keeps up");
+    });
+    Ok(Route::new()
         .nest("/echo", endpoint(Echo)?.endpoint())
         .nest("/subscribe", subscribers.endpoint())
-        .nest("/publish", endpoint(publish)?.endpoint());
-    Server::new(server_settings()).serve(listener, app, std::future::pending()).await.map(drop)
+        .nest("/publish", endpoint(publish)?.endpoint())
+        .nest(stomp::ENDPOINT, stomp.endpoint())
+        .nest("/publish-stomp", endpoint(publish_stomp)?.endpoint()))
 }
 
 /// What measures, rather than limits.
@@ -28,12 +40,16 @@ fn server_settings() -> ServerSettings {
     ServerSettings { max_connections: 1 << 20, max_connections_per_ip: 1 << 20, ..ServerSettings::default() }
 }
 
-fn endpoint(handler: impl Handler) -> io::Result<Byway> {
+pub fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.sockjs.response_limit = usize::MAX;
     // No heartbeat within a measurement: the floors have none.
     settings.session.heartbeat = Duration::from_secs(600);
-    Byway::new(settings, handler).map_err(io::Error::other)
+    settings
+}
+
+fn endpoint(handler: impl Handler) -> io::Result<Byway> {
+    Byway::new(settings(), handler).map_err(io::Error::other)
 }
 
 struct Echo;
@@ -55,13 +71,11 @@ impl Handler for Subscribe {
 }
 
 /// Publishes as often as it is told to.
-struct Publish(Group);
+struct Publish<F>(F);
 
-impl Handler for Publish {
+impl<F: Fn() + Send + Sync + 'static> Handler for Publish<F> {
     async fn message(&self, _: &SessionHandle, message: Message) {
         let times = message.as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
-        for _ in 0..times {
-            self.0.publish("x".repeat(PAYLOAD)).expect("the hub keeps up");
-        }
+        (0..times).for_each(|_| (self.0)());
     }
 }

@@ -1,6 +1,6 @@
 //! Many connections of one client, looked after by one busy loop.
 
-use super::client::{self, Kind, PATIENCE};
+use super::client::{MARK, PATIENCE};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, Read};
@@ -14,11 +14,12 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    pub fn open(port: u16, endpoint: &str, kind: Kind, size: usize) -> io::Result<Self> {
+    /// As many connections as `size` says; `open` makes the nth.
+    pub fn open(size: usize, open: impl Fn(usize) -> io::Result<std::net::TcpStream>) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut connections = Vec::with_capacity(size);
         for n in 0..size {
-            let stream = client::open(port, endpoint, kind, n)?;
+            let stream = open(n)?;
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(n), Interest::READABLE)?;
@@ -27,7 +28,7 @@ impl Swarm {
         Ok(Self { poll, events: Events::with_capacity(1024), connections, buffer: vec![0; 64 * 1024] })
     }
 
-    /// Reads what comes and tells `got` which connection got how much, until it answers false.
+    /// Reads what comes and tells `got` which connection got how many messages, until it answers false.
     ///
     /// Never sleeps: a server whose client has to be woken pays for the waking.
     pub fn read(&mut self, mut got: impl FnMut(&mut TcpStream, usize, usize) -> io::Result<bool>) -> io::Result<()> {
@@ -38,8 +39,8 @@ impl Swarm {
             for event in &self.events {
                 let Token(at) = event.token();
                 let connection = &mut self.connections[at];
-                let read = read_all(connection, &mut self.buffer)?;
-                wanted &= got(connection, at, read)?;
+                let (_, messages) = read_all(connection, &mut self.buffer)?;
+                wanted &= got(connection, at, messages)?;
             }
             if !wanted {
                 return Ok(());
@@ -55,7 +56,7 @@ impl Swarm {
             self.poll.poll(&mut self.events, Some(silence))?;
             for event in &self.events {
                 let Token(at) = event.token();
-                total += read_all(&mut self.connections[at], &mut self.buffer)?;
+                total += read_all(&mut self.connections[at], &mut self.buffer)?.0;
                 last = Instant::now();
             }
         }
@@ -63,16 +64,20 @@ impl Swarm {
     }
 }
 
-/// Reads until nothing is left; a short read says so, too.
-fn read_all(connection: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut total = 0;
+/// Reads until nothing is left; a short read says so, too. Answers how many bytes and how many messages that were.
+fn read_all(connection: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(usize, usize)> {
+    let (mut bytes, mut messages) = (0, 0);
     loop {
-        match connection.read(buffer) {
+        let read = match connection.read(buffer) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) if read < buffer.len() => return Ok(total + read),
-            Ok(read) => total += read,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(total),
+            Ok(read) => read,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok((bytes, messages)),
             Err(e) => return Err(e),
+        };
+        bytes += read;
+        messages += buffer[..read].iter().filter(|byte| **byte == MARK).count();
+        if read < buffer.len() {
+            return Ok((bytes, messages));
         }
     }
 }

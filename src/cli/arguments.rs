@@ -3,6 +3,7 @@
 use byway::config::{ConfigError, Flag, Loaded};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Serves real-time sessions over WebSocket, Server-Sent Events, HTTP streaming and HTTP long-polling.
 ///
@@ -17,7 +18,7 @@ pub struct Arguments {
     flags: Flags,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Serve until SIGTERM or Ctrl-C (the default)
     Serve,
@@ -27,6 +28,21 @@ pub enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Print a token for trying things out, signed with the configured secret or private key
+    Token(TokenArguments),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct TokenArguments {
+    /// Whose token it is: the user's unique name
+    #[arg(short, long, value_name = "NAME")]
+    pub subject: String,
+    /// Say this too; VALUE is JSON, or else text. May be given several times
+    #[arg(short = 'C', long = "claim", value_name = "NAME=VALUE")]
+    pub claims: Vec<String>,
+    /// For how long it is good
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub ttl: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -38,6 +54,10 @@ struct Flags {
     /// Listen here; port 0 takes any free port [default: 127.0.0.1:8080]
     #[arg(short, long, value_name = "ADDRESS:PORT", global = true, help_heading = "Server")]
     listen: Option<String>,
+
+    /// Let clients in who show no token, also from other machines
+    #[arg(long, global = true, help_heading = "Server")]
+    allow_anonymous: bool,
 
     /// Serve with this many threads; 0 is one for each core [default: 0]
     #[arg(short, long, value_name = "NUMBER", global = true, help_heading = "Server")]
@@ -73,6 +93,7 @@ Examples:
   byway --listen 0.0.0.0:443 \\
         --tls-certificate chain.pem --tls-key key.pem
   byway check --config byway.toml --verbose    Show what is in force, and where it came from
+  byway token --subject ada --claim roles=admin --ttl 8h
 
 Configuration:
   Flags override environment variables, which override the file, which overrides the defaults.
@@ -95,7 +116,7 @@ Exit codes:
 
 impl Arguments {
     pub fn command(&self) -> Command {
-        self.command.unwrap_or(Command::Serve)
+        self.command.clone().unwrap_or(Command::Serve)
     }
 
     /// The configuration that these arguments ask for.
@@ -109,6 +130,7 @@ impl Flags {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         let texts = [
             ("--listen", "server.listen", self.listen.clone()),
+            ("--allow-anonymous", "auth.anonymous", self.allow_anonymous.then(|| "allow".to_owned())),
             ("--drain-timeout", "server.drain_timeout", self.drain_timeout.clone()),
             ("--tls-certificate", "server.tls.certificate", path(&self.tls_certificate)),
             ("--tls-key", "server.tls.key", path(&self.tls_key)),

@@ -5,6 +5,7 @@ mod banner;
 mod log;
 mod serve;
 mod signals;
+mod token;
 
 pub use arguments::Arguments;
 
@@ -19,6 +20,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
     match arguments.command() {
         Command::Serve => serve::serve(loaded.validate().map_err(|error| error.to_string())?),
         Command::Check { verbose } => check(&loaded, verbose),
+        Command::Token(arguments) => token::token(&loaded.config.auth.jwt, &arguments),
     }
 }
 

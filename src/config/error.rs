@@ -62,7 +62,7 @@ pub(super) fn describe(path: &[String], kind: &Kind) -> Problem {
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) | Kind::InvalidLength(_, expected) => {
             Problem::new(&key, format!("expected {}", plain(expected)))
         }
-        Kind::Message(message) => Problem::new(&key, with_expectation(&key, message.trim_end())),
+        Kind::Message(message) => Problem::new(&key, with_expectation(&key, &without_source(message))),
         other => Problem::new(&key, other.to_string()),
     }
 }
@@ -92,6 +92,14 @@ fn plain(expected: &str) -> &str {
         expected if expected.starts_with("struct ") => "a table of settings",
         expected => expected,
     }
+}
+
+/// What is wrong with a file that is no TOML, without the line that it shows: that may be a secret's.
+fn without_source(message: &str) -> String {
+    let is_source = |line: &str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(" |");
+    let is_mark = |line: &str| line.trim_start().starts_with('|');
+    let lines = message.lines().filter(|line| !line.is_empty() && !is_source(line) && !is_mark(line));
+    lines.collect::<Vec<_>>().join(": ")
 }
 
 /// Adds an example where the parser of a type only says that it failed.

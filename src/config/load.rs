@@ -5,6 +5,7 @@ use super::{Config, ConfigError, Parts, Problem};
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The file that is read when none is named, if it is there.
@@ -43,11 +44,18 @@ impl Provider for Flag {
 }
 
 /// A configuration, and where its values came from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Loaded {
     /// The configuration itself, well-formed but not yet [validated](Self::validate).
     pub config: Config,
     layers: Figment,
+}
+
+/// The layers have secrets as they were written.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 /// A value, and where it came from.
@@ -124,12 +132,28 @@ fn explain(layers: &Figment, error: &figment::Error) -> Problem {
 
 /// Adds the value and its origin.
 fn locate(layers: &Figment, mut problem: Problem) -> Problem {
-    // An item of a list has no origin of its own: the list has.
-    let parent = problem.key.rsplit_once('.').filter(|(_, last)| last.bytes().all(|b| b.is_ascii_digit()));
-    let key = parent.map_or(problem.key.as_str(), |(list, _)| list).to_owned();
-    problem.value = layers.find_value(&key).ok().and_then(|value| to_toml(&value));
+    let key = without_index(&problem.key).to_owned();
+    let value = layers.find_value(&key).ok().filter(|_| !may_be_secret(&key));
+    problem.value = value.and_then(|value| to_toml(&value));
     problem.origin = origin_of(layers, &key);
     problem
+}
+
+/// An item of a list has no origin of its own: the list has.
+fn without_index(key: &str) -> &str {
+    let mut end = 0;
+    for part in key.split('.') {
+        if end > 0 && part.bytes().all(|b| b.is_ascii_digit()) {
+            return &key[..end];
+        }
+        end += part.len() + usize::from(end > 0);
+    }
+    key
+}
+
+/// Whether a value could be a secret, also under a name that was mistyped.
+fn may_be_secret(key: &str) -> bool {
+    key.starts_with("auth.") || key.contains("secret")
 }
 
 fn origin_of(layers: &Figment, key: &str) -> Option<String> {
@@ -175,8 +199,15 @@ fn to_toml(value: &Value) -> Option<String> {
             .or_else(|| number.to_i128().map(|n| n.to_string()))
             .or_else(|| number.to_f64().map(|n| n.to_string())),
         Value::Array(_, items) => {
-            Some(format!("[{}]", items.iter().filter_map(to_toml).collect::<Vec<_>>().join(", ")))
+            Some(format!("[{}]", items.iter().filter_map(item_to_toml).collect::<Vec<_>>().join(", ")))
         }
         Value::Dict(..) | Value::Empty(..) => None,
     }
+}
+
+/// An item of a list, which may be a table.
+fn item_to_toml(item: &Value) -> Option<String> {
+    let Value::Dict(_, table) = item else { return to_toml(item) };
+    let pairs = table.iter().filter_map(|(name, value)| Some(format!("{name} = {}", item_to_toml(value)?)));
+    Some(format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", ")))
 }

@@ -4,14 +4,19 @@
 
 mod error;
 mod load;
+mod security;
 mod validate;
 
 pub use error::{ConfigError, Problem};
 pub use load::{Flag, Loaded, Origin};
+pub use security::Security;
 pub use validate::Parts;
 
+use crate::broker::BrokerSettings;
+use crate::messaging::MessagingSettings;
 use crate::node::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
-use crate::policy::OriginSettings;
+use crate::policy::{AuthSettings, OriginSettings, RateSettings, RuleSettings};
+use crate::protocol::stomp::StompSettings;
 use crate::server::{Application, ServerSettings};
 use crate::session::SessionSettings;
 use ipnet::IpNet;
@@ -33,7 +38,19 @@ pub struct Config {
     pub server: ServerSection,
     /// Logs.
     pub log: LogSection,
-    /// What is served, by name. A file that has any endpoint replaces the default ones: `chat` and `echo`.
+    /// Who may come in.
+    pub auth: AuthSettings,
+    /// What they may do, in order. Default: none, which allows everything to whoever was let in.
+    pub rules: Vec<RuleSettings>,
+    /// How much they may send.
+    pub rates: RateSettings,
+    /// STOMP on all endpoints that speak it: frames, heart-beats, what one connection may have.
+    pub stomp: StompSettings,
+    /// Topics and queues of all these endpoints, each of which has its own.
+    pub broker: BrokerSettings,
+    /// Whose destinations are whose, and what becomes of refusals.
+    pub messaging: MessagingSettings,
+    /// What is served, by name. A file that has any endpoint replaces the default ones: `chat`, `echo` and `stomp`.
     pub endpoints: BTreeMap<String, EndpointSection>,
 }
 
@@ -123,7 +140,13 @@ impl Default for Config {
             metrics: true,
             server: ServerSection::default(),
             log: LogSection::default(),
-            endpoints: [Application::Chat, Application::Echo].map(built_in).into(),
+            auth: AuthSettings::default(),
+            rules: Vec::new(),
+            rates: RateSettings::default(),
+            stomp: StompSettings::default(),
+            broker: BrokerSettings::default(),
+            messaging: MessagingSettings::default(),
+            endpoints: [Application::Chat, Application::Echo, Application::Stomp].map(built_in).into(),
         }
     }
 }

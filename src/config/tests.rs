@@ -162,10 +162,28 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
     assert_eq!(of_file(&sample, &[]).unwrap().0, Config::default());
     let uncommented = sample.replace("#: ", "");
     // What has no default stands there as an example.
-    let examples = ["certificate", "key", "client_url", "base_url"];
+    let examples = [
+        "certificate",
+        "key",
+        "client_url",
+        "base_url",
+        "query_parameter",
+        "cookie",
+        "secret",
+        "_file",
+        "jwks_url",
+        "issuer",
+        "audience",
+        "_per_second",
+        "_burst",
+        "max_age",
+    ];
     for origin in origins(&uncommented) {
-        let is_echo = origin.key.starts_with("endpoints.echo.");
-        assert!(is_echo || origin.origin != "default", "{} is missing from docs/byway.toml", origin.key);
+        assert!(
+            is_of_other_endpoint(&origin.key) || origin.origin != "default",
+            "{} is missing from docs/byway.toml",
+            origin.key
+        );
         let is_example = examples.iter().any(|name| origin.key.ends_with(name));
         let default = defaults().into_iter().find(|(key, _)| *key == origin.key);
         assert!(is_example || default.is_some_and(|(_, value)| value == origin.value), "{origin:?} is not the default");
@@ -175,7 +193,7 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
 #[test]
 fn the_manual_has_every_setting_with_its_default() {
     let manual = doc("operations.md");
-    for (key, value) in defaults().iter().filter(|(key, _)| !key.starts_with("endpoints.echo.")) {
+    for (key, value) in defaults().iter().filter(|(key, _)| !is_of_other_endpoint(key)) {
         let key = key.strip_prefix("endpoints.chat.").unwrap_or(key);
         let row = match key {
             "path" | "app" => format!("| `{key}` | required |"),
@@ -184,4 +202,68 @@ fn the_manual_has_every_setting_with_its_default() {
         };
         assert!(manual.contains(&row), "docs/operations.md has no row {row}");
     }
+}
+
+/// Endpoints have the same settings.
+fn is_of_other_endpoint(key: &str) -> bool {
+    ["endpoints.echo.", "endpoints.stomp."].iter().any(|other| key.starts_with(other))
+}
+
+#[test]
+fn policies_that_no_application_asks_are_refused_instead_of_looking_like_protection() {
+    for (file, key) in [
+        ("auth.anonymous = \"allow\"", "auth"),
+        ("rules = [{ who = \"anyone\", destination = \"/topic/a\", effect = \"deny\" }]", "rules"),
+        ("rates.session.messages_per_second = 1", "rates"),
+    ] {
+        let error = of_file(&format!("{file}\n[endpoints.echo]\npath = \"/echo\"\napp = \"echo\""), &[]).unwrap_err();
+        assert!(error.starts_with(key) && error.contains("protects nothing"), "{error}");
+    }
+}
+
+#[test]
+fn a_wrong_rule_is_told_with_what_was_expected() {
+    let rule = |rest: &str| {
+        format!("rules = [{{ who = \"anyone\", destination = \"/a\", effect = \"allow\" }}, {{ {rest} }}]")
+    };
+    refused(
+        &rule("who = \"nobody\", destination = \"/a\", effect = \"allow\""),
+        "expected \"anyone\", \"authenticated\", \"anonymous\", { user = \"ada\" } or",
+    );
+    refused(&rule("who = \"anyone\", destination = \"/a\", effect = \"permit\""), "expected one of `allow`, `deny`");
+    refused(&rule("who = \"anyone\", effect = \"allow\""), "is missing");
+    refused(&rule("who = \"anyone\", destination = \"/a\", efect = \"allow\""), "no such setting");
+}
+
+#[test]
+fn rules_are_shown_as_they_are_written() {
+    let rule = "{ action = \"any\", destination = \"/a\", effect = \"allow\", who = { user = \"ada\" } }";
+    let origins = origins(&format!("rules = [{rule}]"));
+    let shown = origins.iter().find(|origin| origin.key == "rules").map(|origin| origin.value.as_str());
+    assert_eq!(shown, Some(format!("[{rule}]").as_str()));
+}
+
+#[test]
+fn a_secret_is_shown_neither_as_a_value_nor_with_what_is_wrong_around_it() {
+    let canary = "canary-canary-canary-canary-canary";
+    let shown = origins(&format!("auth.jwt.secret = \"{canary}\""));
+    assert!(shown.iter().any(|origin| origin.key == "auth.jwt.secret" && origin.value == "\"(hidden)\""), "{shown:?}");
+    for wrong in [
+        format!("auth.jwt.secret = [\"{canary}\"]"),
+        format!("auth.jwt.secrets = \"{canary}\""),
+        format!("auth.jwt = \"{canary}\""),
+        format!("auth = {{ jwt = {{ secret = \"{canary}\" }}, token = 1 }}"),
+        format!("auth.jwt.secret = \"{canary}"),
+        format!("jwt_secret = \"{canary}\""),
+    ] {
+        let error = of_file(&wrong, &[]).unwrap_err();
+        assert!(!error.contains("canary") && error.contains("FILE"), "{error}");
+    }
+    let file = TempFile::new(&format!("auth.jwt.secret = \"{canary}\""));
+    assert!(!format!("{:?}", Loaded::load(Some(&file.0), []).unwrap()).contains("canary"));
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_with_the_place() {
+    refused("a = [", "TOML parse error at line 1, column 6: ");
 }

@@ -1,6 +1,7 @@
 //! From settings to parts that cannot be wrong.
 
-use super::{Config, EndpointSection, LogSection, Problem, ServerSection, TlsSection};
+use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
+use crate::node::Stomp;
 use crate::policy::TrustedProxies;
 use crate::server::{Application, Mounted, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ pub struct Parts {
     pub trusted_proxies: TrustedProxies,
     /// What is logged, and how.
     pub log: LogSection,
+    /// Who may come in, what they may do, and how much of it.
+    pub security: Security,
     /// What is served.
     pub site: Site,
 }
@@ -34,7 +37,9 @@ impl Config {
         problems.extend(self.log.problem());
         problems.extend(self.path_problems());
         let tls = keep(&mut problems, self.server.tls.load()).flatten();
-        let mounted = self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name));
+        let security = keep(&mut problems, self.security());
+        let Some(security) = security else { return Err(problems) };
+        let mounted = self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(&security)));
         let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
         if !problems.is_empty() {
             return Err(problems);
@@ -46,6 +51,7 @@ impl Config {
             tls,
             trusted_proxies: self.trusted_proxies(),
             log: self.log.clone(),
+            security,
             site: Site { demo: self.demo && self.has_chat(), metrics: self.metrics, endpoints },
         })
     }
@@ -160,12 +166,17 @@ impl LogSection {
 }
 
 impl EndpointSection {
-    fn mount(&self, name: &str) -> Result<Mounted, Problem> {
+    fn mount(&self, name: &str, stomp: impl FnOnce() -> Stomp) -> Result<Mounted, Problem> {
         let key = |key: &str| format!("endpoints.{name}.{key}");
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
             return Err(Problem::new(format!("endpoints.{name:?}"), "expected a name of letters, digits, - and _"));
         }
-        let byway = self.app.byway(self.settings()).map_err(|error| Problem::new(key(error.key), error.problem))?;
+        let byway = self.app.byway(self.settings(), stomp);
+        // What is wrong with the endpoint itself has a key within its section; policies and STOMP have their own.
+        let byway = byway.map_err(|error| match error.key.split('.').next() {
+            Some("stomp" | "broker" | "messaging" | "rates") => Problem::from(error),
+            _ => Problem::new(key(error.key), error.problem),
+        })?;
         Ok(Mounted { name: name.to_owned(), path: self.path.clone(), application: self.app, byway })
     }
 }

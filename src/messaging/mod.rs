@@ -36,5 +36,5 @@ pub use messenger::{Messenger, Outlet, PublishError};
 pub use reply::{IntoReply, Outcome, OutgoingDelivery, Reply, ToSender};
 pub use request::{Kind, Request, States};
 pub use router::RouteError;
-pub use settings::MessagingSettings;
+pub use settings::{MessagingSettings, Refusals};
 pub use users::{TooManySessions, User, UserSession, UserSubscription, Users};

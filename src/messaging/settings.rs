@@ -17,6 +17,19 @@ pub struct MessagingSettings {
     pub reply_prefix: Destination,
     /// How many sessions one user may have at a time. Default 100.
     pub max_sessions_per_user: usize,
+    /// What becomes of a session whose client was refused something. Default: it ends.
+    pub refusals: Refusals,
+}
+
+/// What becomes of a session whose client was refused a SEND, a SUBSCRIBE or an acknowledgement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusals {
+    /// The client is told in an ERROR frame, and the session ends (STOMP 1.2, "ERROR").
+    #[default]
+    Close,
+    /// The client is told in an ERROR frame, and the session goes on.
+    Keep,
 }
 
 impl Default for MessagingSettings {
@@ -26,6 +39,7 @@ impl Default for MessagingSettings {
             user_prefix: literal("/user"),
             reply_prefix: literal("/topic"),
             max_sessions_per_user: 100,
+            refusals: Refusals::Close,
         }
     }
 }

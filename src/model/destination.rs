@@ -154,6 +154,19 @@ impl DestinationPattern {
     }
 }
 
+/// What takes a text takes a destination.
+impl From<Destination> for ByteString {
+    fn from(destination: Destination) -> Self {
+        destination.0
+    }
+}
+
+impl From<&Destination> for ByteString {
+    fn from(destination: &Destination) -> Self {
+        destination.0.clone()
+    }
+}
+
 impl From<Destination> for DestinationPattern {
     fn from(destination: Destination) -> Self {
         Self(destination.0)

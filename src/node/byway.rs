@@ -21,7 +21,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -54,6 +54,8 @@ pub(crate) struct Node {
     counters: Counters,
     ids: AtomicU64,
     emptied: Notify,
+    /// Sockets that are being upgraded, and sessions to come.
+    upgrading: AtomicUsize,
 }
 
 /// Who wants a session.
@@ -88,6 +90,7 @@ impl Byway {
             counters: Counters::default(),
             ids: AtomicU64::new(1),
             emptied: Notify::new(),
+            upgrading: AtomicUsize::new(0),
         });
         node.language.attach(&node);
         Ok(Self(node))
@@ -133,7 +136,31 @@ impl fmt::Debug for Byway {
     }
 }
 
+/// Counts a socket that is being upgraded, for as long as it is held.
+struct Upgrading(Arc<Node>);
+
+impl Upgrading {
+    fn new(node: &Arc<Node>) -> Self {
+        node.upgrading.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(node))
+    }
+}
+
+impl Drop for Upgrading {
+    fn drop(&mut self) {
+        self.0.upgrading.fetch_sub(1, Ordering::AcqRel);
+        self.0.tell_if_empty();
+    }
+}
+
 impl Node {
+    /// The endpoint is about to be served. Outside a runtime nothing can run yet; then the first session has to wait.
+    pub(crate) fn prepare(&self) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.language.prepare(&runtime);
+        }
+    }
+
     /// Waits for a WebSocket's upgrade, then opens its session and runs it, all in one task.
     pub(crate) fn upgrade(
         self: &Arc<Self>,
@@ -142,9 +169,12 @@ impl Node {
         upgraded: impl Future<Output = Option<SocketInput>> + Send + 'static,
     ) {
         let node = Arc::clone(self);
+        let upgrading = Upgrading::new(&node);
         tokio::spawn(async move {
             let Some(input) = upgraded.await else { return };
-            let Ok((cell, speaker)) = node.open(opening, None) else { return };
+            // A drain that began since the request was answered tells this session too: the client was told that it has one.
+            let (cell, speaker) = node.open_admitted(opening, None);
+            drop(upgrading);
             let input = Input::socket(input, &cell);
             cell.update(|session| session.attach_socket(kind, now()));
             drive(cell, speaker, input).await;
@@ -202,6 +232,10 @@ impl Node {
         name: Option<&str>,
     ) -> Result<(Arc<Cell>, Box<dyn Speaker>), OpenError> {
         self.is_full_or_draining()?;
+        Ok(self.open_admitted(opening, name))
+    }
+
+    fn open_admitted(self: &Arc<Self>, opening: Opening, name: Option<&str>) -> (Arc<Cell>, Box<dyn Speaker>) {
         self.groups.run_on(&Handle::current());
         self.language.run_on(&Handle::current());
         let Opening { transport, principal, remote, protocol, token } = opening;
@@ -219,7 +253,7 @@ impl Node {
         }
         tracing::debug!(session = %id, %transport, %remote, "session opened");
         let speaker = self.language.speaker(&SessionHandle(Arc::clone(&cell)), token);
-        Ok((cell, speaker))
+        (cell, speaker)
     }
 
     /// A session has stopped being open: it takes no part in anything any more. False when that was known.
@@ -260,7 +294,15 @@ impl Node {
         }
         let traffic = cell.with(|session| session.traffic());
         self.counters.gone(cell.who.transport, traffic, || self.registry.remove(cell.who.id));
-        if self.registry.len() == 0 {
+        self.tell_if_empty();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.upgrading.load(Ordering::Acquire) == 0 && self.registry.len() == 0
+    }
+
+    fn tell_if_empty(&self) {
+        if self.is_empty() {
             self.emptied.notify_waiters();
         }
     }
@@ -272,7 +314,7 @@ impl Node {
     pub(super) async fn wait_until_empty(&self) {
         loop {
             let emptied = self.emptied.notified();
-            if self.registry.len() == 0 {
+            if self.is_empty() {
                 return;
             }
             emptied.await;
@@ -287,6 +329,7 @@ impl Node {
             stats.queued_messages += messages as u64;
             stats.queued_bytes += bytes as u64;
         }
+        self.language.count(&mut stats);
         stats
     }
 }

@@ -161,6 +161,18 @@ impl Cell {
         self.edge.lock().corked = true;
     }
 
+    /// Counts a client's message, and corks for its handler. False when it came too late: one frame may hold messages
+    /// behind the one that ended the session.
+    pub(super) fn take_up(&self, len: usize) -> bool {
+        let mut edge = self.edge.lock();
+        if !edge.session.is_open() {
+            return false;
+        }
+        edge.session.received(len);
+        edge.corked = true;
+        true
+    }
+
     /// Writes what was queued since [`cork`](Self::cork), and tells what the driver has to look after.
     pub(super) fn uncork(&self) -> Status {
         let mut edge = self.edge.lock();

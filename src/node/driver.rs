@@ -51,12 +51,14 @@ async fn clean_up(cell: &Arc<Cell>, speaker: &mut dyn Speaker) {
 async fn run(cell: Arc<Cell>, input: Input, speaker: &mut dyn Speaker) {
     let session = SessionHandle(Arc::clone(&cell));
     let mut driver = Driver::new(cell, input);
+    driver.cell.cork();
     driver.attend(speaker.opened(&session)).await;
     while let Some(message) = driver.next_message().await {
         driver.attend(speaker.message(&session, message)).await;
     }
     let disconnect = driver.disconnect();
     driver.cell.node.session_ended(&driver.cell, &disconnect);
+    driver.cell.cork();
     driver.attend(speaker.ended(&session, &disconnect)).await;
     driver.linger().await;
     driver.cell.node.session_gone(&driver.cell);
@@ -118,23 +120,31 @@ struct Driver {
     cell: Arc<Cell>,
     input: Input,
     timer: Pin<Box<Sleep>>,
+    /// The timer was polled since it was set, and so wakes the task.
+    timer_armed: bool,
     /// Messages handed over since the driver last waited.
-    unpaused: usize,
+    unpaused: u32,
 }
 
 /// How many messages in a row are handed over before writes, timers and other tasks have their turn.
-const MESSAGES_PER_TURN: usize = 64;
+const MESSAGES_PER_TURN: u32 = 64;
 
 impl Driver {
     fn new(cell: Arc<Cell>, input: Input) -> Self {
         let deadline = cell.with(|session| session.poll_timeout()).unwrap_or_else(now);
-        Self { cell, input, timer: Box::pin(tokio::time::sleep_until(deadline.into())), unpaused: 0 }
+        Self {
+            cell,
+            input,
+            timer: Box::pin(tokio::time::sleep_until(deadline.into())),
+            timer_armed: false,
+            unpaused: 0,
+        }
     }
 
-    /// Runs one call of the handler, while heartbeats and outbound messages go on. A panic ends the session.
+    /// Runs one call of the handler, while heartbeats and outbound messages go on. What it sends before it first waits is
+    /// queued only, since the session is corked. A panic ends the session.
     async fn attend(&mut self, call: impl Future<Output = ()>) {
         let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
-        self.cell.cork();
         let outcome = poll_fn(|cx| {
             if let Poll::Ready(outcome) = call.as_mut().poll(cx) {
                 return Poll::Ready(outcome);
@@ -161,7 +171,7 @@ impl Driver {
         }
     }
 
-    /// The client's next message; `None` once the session has ended.
+    /// The client's next message, with which the session is corked; `None` once the session has ended.
     async fn next_message(&mut self) -> Option<Message> {
         poll_fn(|cx| self.poll_message(cx)).await
     }
@@ -177,13 +187,7 @@ impl Driver {
             Input::Inbox => self.poll_inbox(cx),
             Input::Socket(_) => self.poll_socket(cx),
         };
-        match &message {
-            Poll::Ready(Some(message)) => {
-                self.unpaused += 1;
-                self.cell.with(|session| session.received(message.len()));
-            }
-            _ => self.unpaused = 0,
-        }
+        self.unpaused = if matches!(message, Poll::Ready(Some(_))) { self.unpaused + 1 } else { 0 };
         message
     }
 
@@ -191,30 +195,36 @@ impl Driver {
         let open = self.poll_background(cx);
         let Some(inbox) = &self.cell.inbox else { return Poll::Ready(None) };
         match inbox.pop() {
-            Some(message) => Poll::Ready(Some(message)),
+            Some(message) => {
+                self.cell.with(|session| session.received(message.len()));
+                self.cell.cork();
+                Poll::Ready(Some(message))
+            }
             None if open => Poll::Pending,
             None => Poll::Ready(None),
         }
     }
 
     fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        // It is mostly the client that wakes this task, so it is read first; behind a message, what its handler sent goes
+        // out first.
+        let mut read_first = self.unpaused == 0;
         loop {
             let Input::Socket(socket) = &mut self.input else { return Poll::Ready(None) };
-            // Before the messages: one frame may hold some that came behind the one that ended the session.
-            if !self.cell.with(|session| session.is_open()) {
-                return Poll::Ready(None);
-            }
             if let Some(message) = socket.messages.pop_front() {
-                return Poll::Ready(Some(message));
+                return Poll::Ready(self.cell.take_up(message.len()).then_some(message));
             }
             if socket.decode_backlog(&self.cell) {
                 continue;
             }
             // Whoever ends the session from here on wakes this task; who did it before may have found nobody to wake.
-            if !self.poll_background(cx) {
+            if !read_first && !self.poll_background(cx) {
                 return Poll::Ready(None);
             }
-            ready!(self.poll_read(cx));
+            if self.poll_read(cx).is_pending() {
+                return if read_first && !self.poll_background(cx) { Poll::Ready(None) } else { Poll::Pending };
+            }
+            read_first = false;
         }
     }
 
@@ -263,10 +273,13 @@ impl Driver {
     /// The timer is pushed back lazily: it may ring early, find nothing due, and be set anew.
     fn poll_timer(&mut self, cx: &mut Context<'_>, mut status: Status) -> Status {
         while let Some(deadline) = status.deadline {
-            if deadline < self.timer.deadline().into_std() || self.timer.is_elapsed() {
+            let elapsed = self.timer.is_elapsed();
+            if elapsed || deadline < self.timer.deadline().into_std() {
                 self.timer.as_mut().reset(deadline.into());
+                self.timer_armed = false;
             }
-            if self.timer.as_mut().poll(cx).is_pending() {
+            if self.timer_armed || self.timer.as_mut().poll(cx).is_pending() {
+                self.timer_armed = true;
                 break;
             }
             self.cell.flush_after(|session| session.handle_timeout(now()));
@@ -370,16 +383,24 @@ impl Socket {
     }
 
     fn text(&mut self, text: bytestring::ByteString, cell: &Cell) {
-        let Some(limit) = self.sockjs else { return self.messages.push_back(Message::Text(text)) };
+        let Some(limit) = self.sockjs else { return self.take_message(Message::Text(text)) };
         match sockjs::parse_frame(&text, limit) {
             Ok(messages) => self.messages.extend(messages.into_iter().map(Message::Text)),
             Err(_) => cell.update(|session| session.fail(Disconnect::BROKEN_FRAMING, now())),
         }
     }
 
+    /// Such messages come one at a time, and every session keeps the room that it had once.
+    fn take_message(&mut self, message: Message) {
+        if self.messages.capacity() == 0 {
+            self.messages.reserve_exact(1);
+        }
+        self.messages.push_back(message);
+    }
+
     fn binary(&mut self, bytes: Bytes, cell: &Cell) {
         match self.sockjs {
-            None => self.messages.push_back(Message::Binary(bytes)),
+            None => self.take_message(Message::Binary(bytes)),
             Some(_) => cell.update(|session| session.fail(Disconnect::NOT_TEXT, now())),
         }
     }

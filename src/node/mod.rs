@@ -30,7 +30,7 @@ pub use handler::Handler;
 pub use hub::PublishError;
 pub use settings::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 pub use stats::Stats;
-pub use stomp::{Refusals, Stomp};
+pub use stomp::Stomp;
 
 pub(crate) use byway::{Node, Opening};
 pub(crate) use driver::SocketInput;

@@ -84,7 +84,7 @@ impl AuthSettings {
 }
 
 const EXPOSED: &str = "no authentication is configured, so whoever reaches the address could open sessions; expected a \
-                       key in [auth.jwt], or a loopback address in server.listen, or \"allow\" here";
+                       key in [auth.jwt], or a loopback address in server.listen, or \"allow\" here (--allow-anonymous)";
 
 /// Lets clients without a token in, and refuses those with a bad one: they mean to be somebody.
 struct AnonymousOr(JwtAuthenticator);
@@ -95,6 +95,10 @@ impl Authenticator for AnonymousOr {
             None => Anonymous.authenticate(credentials),
             Some(_) => self.0.authenticate(credentials),
         }
+    }
+
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        self.0.prepare()
     }
 }
 

@@ -5,6 +5,7 @@ use bytestring::ByteString;
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// What a client shows when it connects.
@@ -25,7 +26,7 @@ pub struct Credentials {
 pub struct Identity {
     /// Its name and claims; none for somebody who may be anonymous.
     pub principal: Option<Principal>,
-    /// When this ends by itself. The session must not live on.
+    /// When this ends by itself: from then on the same credentials would be refused. The session must not live on.
     pub expires_at: Option<SystemTime>,
     /// What a revocation of this one token names (`jti`, RFC 7519, section 4.1.7).
     pub token_id: Option<ByteString>,
@@ -51,6 +52,22 @@ impl Identity {
 pub trait Authenticator: Send + Sync + 'static {
     /// Who shows these credentials. The future may be dropped at any time.
     fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>>;
+
+    /// Gets ready, so that the first client does not wait: an endpoint runs it once, beside serving, and drops it after a
+    /// minute. It may fail; then the first client waits. Does nothing by default.
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
+    fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        (**self).authenticate(credentials)
+    }
+
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        (**self).prepare()
+    }
 }
 
 /// Lets everybody in without a name, whatever they show.

@@ -3,6 +3,7 @@
 use crate::model::{DestinationPattern, Principal};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What somebody does with a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub struct Access<'a> {
     pub principal: Option<&'a Principal>,
     /// What they do.
     pub action: Action,
+    /// Whether it is a SEND to what is some user's own, `/user/{name}/...`.
+    pub is_personal: bool,
     /// Where. One may subscribe to many destinations with one pattern; one sends to a single one.
     pub target: &'a DestinationPattern,
 }
@@ -38,4 +41,10 @@ pub enum Decision {
 pub trait Authorizer: Send + Sync + 'static {
     /// Whether this may be done. The future may be dropped at any time.
     fn authorize<'a>(&'a self, access: Access<'a>) -> BoxFuture<'a, Decision>;
+}
+
+impl<A: Authorizer + ?Sized> Authorizer for Arc<A> {
+    fn authorize<'a>(&'a self, access: Access<'a>) -> BoxFuture<'a, Decision> {
+        (**self).authorize(access)
+    }
 }

@@ -23,6 +23,18 @@ pub struct RuleSettings {
     pub effect: Effect,
 }
 
+impl RuleSettings {
+    /// They may.
+    pub fn allow(who: Who, action: ActionSetting, destination: impl Into<String>) -> Self {
+        Self { who, action, destination: destination.into(), effect: Effect::Allow }
+    }
+
+    /// They may not.
+    pub fn deny(who: Who, action: ActionSetting, destination: impl Into<String>) -> Self {
+        Self { who, action, destination: destination.into(), effect: Effect::Deny }
+    }
+}
+
 /// Whom a rule is about: `"anyone"`, `{ user = "ada" }` or `{ claim = "roles", value = "admin" }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
@@ -36,6 +48,25 @@ pub enum Who {
     User(User),
     /// Those of whom something is claimed.
     Claim(Claim),
+}
+
+impl Who {
+    /// Everybody.
+    pub const ANYONE: Self = Self::Group(Group::Anyone);
+    /// Those who showed who they are.
+    pub const AUTHENTICATED: Self = Self::Group(Group::Authenticated);
+    /// Those who did not.
+    pub const ANONYMOUS: Self = Self::Group(Group::Anonymous);
+
+    /// The one of this name.
+    pub fn user(name: impl Into<String>) -> Self {
+        Self::User(User { user: name.into() })
+    }
+
+    /// Those whose claim is this text, or a list or a text of words that has it.
+    pub fn claim(claim: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::Claim(Claim { claim: claim.into(), value: value.into() })
+    }
 }
 
 /// Many at once.
@@ -121,7 +152,7 @@ impl Rules {
         let decides = |rule: &&Rule| rule.matches(&access);
         match self.0.iter().find(decides).map(|rule| rule.effect) {
             Some(Effect::Allow) => Decision::Allow,
-            None if self.0.is_empty() => Decision::Allow,
+            None if self.0.is_empty() && !access.is_personal => Decision::Allow,
             Some(Effect::Deny) | None => Decision::Deny,
         }
     }

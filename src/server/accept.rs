@@ -2,7 +2,7 @@
 
 use super::ServerSettings;
 use super::admission::{Admission, Connections, Permit};
-use super::connection::{App, Shared, Transportable, serve};
+use super::connection::{Shared, Transportable, serve};
 use crate::node::{Byway, Drained, now};
 use crate::policy::TrustedProxies;
 use futures_util::future::join_all;
@@ -104,7 +104,7 @@ impl Server {
         <E::Endpoint as Endpoint>::Output: IntoResponse,
     {
         let local = listener.local_addr()?;
-        let shared = Shared { app: Box::new(App(app.into_endpoint())), settings: self.settings.clone(), local };
+        let shared = Shared::new(app, self.settings.clone(), local);
         let (stopping, _) = watch::channel(false);
         let mut acceptor = Acceptor {
             admission: Admission::new(

@@ -3,7 +3,7 @@
 use super::chat::Chat;
 use super::echo::Echo;
 use crate::model::SettingsError;
-use crate::node::{Byway, Settings};
+use crate::node::{Byway, Settings, Stomp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -15,14 +15,25 @@ pub enum Application {
     Chat,
     /// Sends every message back.
     Echo,
+    /// STOMP with the embedded broker: topics, queues, users' own destinations.
+    Stomp,
 }
 
 impl Application {
     /// An endpoint that runs this application.
-    pub fn byway(self, settings: Settings) -> Result<Byway, SettingsError> {
+    pub fn byway(self, settings: Settings, stomp: impl FnOnce() -> Stomp) -> Result<Byway, SettingsError> {
         match self {
             Self::Chat => Byway::new(settings, Chat::default()),
             Self::Echo => Byway::new(settings, Echo),
+            Self::Stomp => Byway::stomp(settings, stomp()).map(|(byway, _)| byway),
+        }
+    }
+
+    /// Whether it asks who its clients are, and what they may do.
+    pub fn asks_policies(self) -> bool {
+        match self {
+            Self::Chat | Self::Echo => false,
+            Self::Stomp => true,
         }
     }
 
@@ -31,6 +42,7 @@ impl Application {
         match self {
             Self::Chat => "chat",
             Self::Echo => "echo",
+            Self::Stomp => "stomp",
         }
     }
 }

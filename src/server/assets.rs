@@ -52,6 +52,7 @@ pub(super) fn assets() -> Vec<Asset> {
         file!("demo.css", CSS, REVALIDATED),
         file!("demo.js", SCRIPT, REVALIDATED),
         file!("demo/chat.js", SCRIPT, REVALIDATED),
+        file!("demo/console.js", SCRIPT, REVALIDATED),
         file!("demo/ending.js", SCRIPT, REVALIDATED),
         file!("demo/endings.js", SCRIPT, REVALIDATED),
         file!("demo/format.js", SCRIPT, REVALIDATED),
@@ -59,11 +60,14 @@ pub(super) fn assets() -> Vec<Asset> {
         file!("demo/link.js", SCRIPT, REVALIDATED),
         file!("demo/map.js", SCRIPT, REVALIDATED),
         file!("demo/page.js", SCRIPT, REVALIDATED),
+        file!("demo/stomp.js", SCRIPT, REVALIDATED),
         file!("demo/transports.js", SCRIPT, REVALIDATED),
         file!("demo/vitals.js", SCRIPT, REVALIDATED),
         file!("favicon.svg", SVG, REVALIDATED),
         file!("sockjs-1.6.1.min.js", SCRIPT, IMMUTABLE),
         file!("sockjs-client.LICENSE", TEXT, REVALIDATED),
+        file!("stomp-7.5.0.umd.min.js", SCRIPT, IMMUTABLE),
+        file!("stompjs.LICENSE", TEXT, REVALIDATED),
     ]
 }
 

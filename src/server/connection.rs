@@ -2,42 +2,62 @@
 
 use super::ServerSettings;
 use super::admission::Permit;
-use super::framing::Framing;
-use super::stall::StallGuard;
+use super::guarded::{Guarded, MIN_BUFFER};
+use super::head::Asked;
+use super::held::Answer;
 use crate::node::{Io, Upgraded};
 use crate::transport::RawUpgrade;
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
+use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, pending};
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use poem::endpoint::DynEndpoint;
 use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Addr, Endpoint, IntoResponse, Request, Response};
+use poem::{Addr, Endpoint, IntoEndpoint, IntoResponse, Request, Response};
 use std::convert::Infallible;
-use std::future::Future;
-use std::io::{self, IoSlice};
+use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 type Body = BoxBody<Bytes, io::Error>;
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What all connections of a server share.
 pub(super) struct Shared {
-    pub(super) app: Box<dyn DynEndpoint<Output = Response>>,
+    app: Box<dyn DynEndpoint<Output = Response>>,
     pub(super) settings: ServerSettings,
-    pub(super) local: SocketAddr,
+    local: SocketAddr,
+    http: http1::Builder,
+}
+
+impl Shared {
+    pub(super) fn new<E>(app: E, settings: ServerSettings, local: SocketAddr) -> Self
+    where
+        E: IntoEndpoint<Endpoint: Endpoint<Output: IntoResponse> + 'static>,
+    {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(settings.header_timeout)
+            .max_headers(settings.max_headers)
+            // The limit proper: the buffer may take more in its last read, and `Framing` looks no further than the limit.
+            .max_header_size(settings.max_head_bytes.max(MIN_BUFFER))
+            .max_buf_size(settings.max_head_bytes.max(MIN_BUFFER));
+        Self { app: Box::new(App(app.into_endpoint())), settings, local, http }
+    }
 }
 
 /// A stream that connections come over.
@@ -69,32 +89,11 @@ pub(super) async fn serve<S: Transportable>(
     stream: S,
     peer: SocketAddr,
     permit: Arc<Permit>,
-    mut stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 ) {
-    let settings = &shared.settings;
-    let io = TokioIo::new(Guarded::new(stream, settings));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(settings.header_timeout)
-        .max_headers(settings.max_headers)
-        // The limit proper: the buffer may take more in its last read, and `Framing` looks no further than the limit.
-        .max_header_size(settings.max_head_bytes.max(MIN_BUFFER))
-        .max_buf_size(settings.max_head_bytes.max(MIN_BUFFER));
-    let caller = Caller { shared: Arc::clone(&shared), peer, permit };
-    let connection = http.serve_connection(io, service_fn(|request| caller.call::<S>(request))).with_upgrades();
-    let mut connection = pin!(connection);
-    tokio::select! {
-        result = &mut connection => return log_error(peer, result),
-        _ = stopping.wait_for(|stopping| *stopping) => connection.as_mut().graceful_shutdown(),
-    }
-    log_error(peer, connection.await);
-}
-
-/// The least that hyper takes.
-const MIN_BUFFER: usize = 8192;
-
-fn log_error(peer: SocketAddr, result: Result<(), hyper::Error>) {
-    if let Err(error) = result {
+    let stream = Guarded::new(stream, &shared.settings);
+    let caller = Caller { shared, peer, permit, held: Mutex::default() };
+    if let Err(error) = caller.converse(stream, stopping).await {
         tracing::debug!(%peer, %error, "connection broke off");
     }
 }
@@ -103,10 +102,12 @@ struct Caller {
     shared: Arc<Shared>,
     peer: SocketAddr,
     permit: Arc<Permit>,
+    /// A response that hyper is not to send.
+    held: Mutex<Option<Answer>>,
 }
 
 /// Any poem endpoint, whose future holds the request once. As async functions they would hold it once for each layer.
-pub(super) struct App<E>(pub(super) E);
+struct App<E>(E);
 
 impl<E: Endpoint<Output: IntoResponse>> DynEndpoint for App<E> {
     type Output = Response;
@@ -117,12 +118,72 @@ impl<E: Endpoint<Output: IntoResponse>> DynEndpoint for App<E> {
 }
 
 impl Caller {
+    /// Leaves the connection to hyper, but for the time in which a response is held.
+    async fn converse<S: Transportable>(
+        &self,
+        mut stream: Guarded<S>,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<(), BoxError> {
+        while let Some((held, behind)) = self.serve_until_held(stream, &mut stopping).await? {
+            match held.send(behind, &stopping).await? {
+                Some(reusable) => stream = reusable,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// hyper's part; `None` when the connection is over.
+    async fn serve_until_held<S: Transportable>(
+        &self,
+        stream: Guarded<S>,
+        stopping: &mut watch::Receiver<bool>,
+    ) -> hyper::Result<Option<(Answer, Guarded<S>)>> {
+        let stuck = stream.stuck();
+        let service = service_fn(|request| self.call::<S>(request));
+        let mut connection = self.shared.http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let held = tokio::select! {
+            held = poll_fn(|cx| self.poll_until_held(&mut connection, &stuck, cx)) => Some(held?),
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+        };
+        let held = match held {
+            Some(held) => held,
+            None => {
+                Pin::new(&mut connection).graceful_shutdown();
+                poll_fn(|cx| self.poll_until_held(&mut connection, &stuck, cx)).await?
+            }
+        };
+        Ok(held.zip(connection.into_parts()).map(|(held, parts)| {
+            let mut stream = parts.io.into_inner();
+            stream.take_back(&parts.read_buf);
+            (held, stream)
+        }))
+    }
+
+    /// Ready with a held response once hyper has written everything before it, and with `None` when hyper is done.
+    fn poll_until_held(
+        &self,
+        connection: &mut (impl Future<Output = hyper::Result<()>> + Unpin),
+        stuck: &AtomicBool,
+        cx: &mut Context<'_>,
+    ) -> Poll<hyper::Result<Option<Answer>>> {
+        if let Poll::Ready(result) = Pin::new(connection).poll(cx) {
+            return Poll::Ready(result.map(|()| None));
+        }
+        // hyper writes what it has before it waits, so only a peer that takes nothing makes it keep something.
+        if stuck.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        self.held.lock().take().map_or(Poll::Pending, |held| Poll::Ready(Ok(Some(held))))
+    }
+
     /// Not an async function, for the same reason.
     fn call<S: Transportable>(
         &self,
         request: http::Request<Incoming>,
     ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> {
         let upgrading = request.headers().contains_key(header::UPGRADE);
+        let asked = Asked::by(&request);
         let answer = self.answer::<S>(request);
         async move {
             let mut response = match answer {
@@ -133,8 +194,17 @@ impl Caller {
                 // What follows an upgrade is not looked at by `Framing`, so it must not be read as a request either.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.into())
+            match Answer::new(response, asked) {
+                Ok(held) => self.hold(held).await,
+                Err(response) => Ok(response.into()),
+            }
         }
+    }
+
+    /// Waits until hyper, and this with it, is dropped.
+    fn hold<T>(&self, answer: Answer) -> impl Future<Output = T> {
+        *self.held.lock() = Some(answer);
+        pending()
     }
 
     fn answer<S: Transportable>(
@@ -161,8 +231,10 @@ impl Caller {
         let permit = Arc::clone(&self.permit);
         Box::pin(async move {
             let parts = upgrade.await.ok()?.downcast::<TokioIo<Guarded<S>>>().ok()?;
-            let stream = parts.io.into_inner().stream.into_inner();
-            Some(Upgraded { io: stream.into_io(), early: parts.read_buf, permit: Some(permit) })
+            let mut guarded = parts.io.into_inner();
+            guarded.take_back(&parts.read_buf);
+            let (stream, early) = guarded.into_parts();
+            Some(Upgraded { io: stream.into_io(), early: early.into(), permit: Some(permit) })
         })
     }
 }
@@ -171,101 +243,53 @@ fn refusal(status: StatusCode) -> http::Response<Body> {
     Response::builder().status(status).header(header::CONNECTION, "close").finish().into()
 }
 
-/// A stream whose requests are framed beyond doubt, and whose peer takes what it is sent.
-struct Guarded<S> {
-    stream: StallGuard<S>,
-    framing: Framing,
-    /// A request was refused: nothing behind it is looked at, and hyper gets this instead, then an end.
-    refused: Option<&'static [u8]>,
-    /// Everything is said, and the peer is still listened to until then.
-    lingering: Option<Pin<Box<Sleep>>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::super::admission::{Admission, Connections};
+    use super::*;
+    use crate::policy::TrustedProxies;
+    use crate::transport::Held;
+    use std::net::Ipv4Addr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-/// How long a peer that is in the middle of a request is listened to behind the last answer.
-const LINGER: Duration = Duration::from_secs(2);
+    impl Transportable for DuplexStream {
+        const SCHEME: &'static str = "http";
 
-impl<S> Guarded<S> {
-    fn new(stream: S, settings: &ServerSettings) -> Self {
-        let framing = Framing::new(settings.max_head_bytes.max(MIN_BUFFER));
-        Self { stream: StallGuard::new(stream, settings.write_timeout), framing, refused: None, lingering: None }
-    }
-}
-
-impl<S: AsyncRead + Unpin> Guarded<S> {
-    /// Reads and discards until the peer closes or the time is over. To close with input unread would reset the
-    /// connection, and the reset could destroy the answer on its way (RFC 9112, section 9.6).
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let over = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-        let mut discarded = [0; 1024];
-        loop {
-            let mut buf = ReadBuf::new(&mut discarded);
-            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
-                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return over.as_mut().poll(cx),
-            }
+        fn into_io(self) -> Io {
+            Io::Stream(Box::new(self))
         }
     }
-}
 
-/// Stands in for a request that is refused, or the rest of it: no head and no chunk's size may hold the first byte, so
-/// hyper answers 400 and closes, in its turn behind whatever was asked before. The line ends are there because hyper looks
-/// at a head only when it sees its end.
-const REFUSED: &[u8] = b"\0\r\n\r\n";
-
-impl<S> Guarded<S> {
-    /// Gives hyper what stands in for a refused request, as far as there is room.
-    fn put_refusal(&mut self, refusal: &'static [u8], buf: &mut ReadBuf<'_>) {
-        let (now, later) = refusal.split_at(refusal.len().min(buf.remaining()));
-        buf.put_slice(now);
-        self.refused = Some(later);
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(rest) = self.refused {
-            self.put_refusal(rest, buf);
-            return Poll::Ready(Ok(()));
-        }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        if let Err((at, _)) = self.framing.feed(&buf.filled()[before..]) {
-            buf.set_filled(before + at);
-            self.put_refusal(REFUSED, buf);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+    #[poem::handler]
+    fn held(_read: String) -> Response {
+        let mut response = Response::builder().body("held");
+        response.set_data(Held::Whole);
+        response
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    async fn serve_one(stream: DuplexStream) {
+        let (peer, local) = ((Ipv4Addr::LOCALHOST, 1).into(), (Ipv4Addr::LOCALHOST, 2).into());
+        let admission = Admission::new(1, 1, TrustedProxies::default(), Arc::<Connections>::default());
+        let permit = Arc::new(admission.admit(Ipv4Addr::LOCALHOST.into()).unwrap());
+        let app = poem::Route::new().at("/held", held);
+        let shared = Arc::new(Shared::new(app, ServerSettings::default(), local));
+        let (_stopping, stopping) = watch::channel(false);
+        serve(shared, stream, peer, permit, stopping).await;
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lingering.is_none() {
-            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        }
-        if self.refused.is_some() || !self.framing.is_between_requests() {
-            ready!(self.poll_linger(cx));
-        }
-        Poll::Ready(Ok(()))
+    #[tokio::test]
+    async fn a_held_answer_loses_nothing_of_what_the_peer_was_sent_before_and_is_slow_to_take() {
+        let (mut client, server) = duplex(16);
+        let server = tokio::spawn(serve_one(server));
+        let head = "POST /held HTTP/1.1\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(b"body").await.unwrap();
+        // The server runs until it waits for this client, before anything is read.
+        tokio::task::yield_now().await;
+        let mut answers = String::new();
+        client.read_to_string(&mut answers).await.unwrap();
+        assert!(answers.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{answers}");
+        assert!(answers.ends_with("\r\n\r\nheld"), "{answers}");
+        server.await.unwrap();
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
     /// How many connections may be open at a time; one more is answered 503. Default 20,000. Each costs about 16 KB while
-    /// it speaks HTTP, and one file descriptor.
+    /// it speaks HTTP, less while a session waits on it, and one file descriptor.
     pub max_connections: usize,
     /// How many of them one client may have: one IPv4 address, or one IPv6 network of 64 bits. Trusted proxies are
     /// exempt. Default 1,000.

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,12 +17,19 @@ pub(super) struct StallGuard<S> {
     stream: S,
     timeout: Duration,
     /// Only there while a write is stuck, so that a connection that is well costs nothing.
-    stuck: Option<Pin<Box<Sleep>>>,
+    patience: Option<Pin<Box<Sleep>>>,
+    /// The same for those who cannot see the stream, because hyper has it.
+    stuck: Arc<AtomicBool>,
 }
 
 impl<S> StallGuard<S> {
     pub(super) fn new(stream: S, timeout: Duration) -> Self {
-        Self { stream, timeout, stuck: None }
+        Self { stream, timeout, patience: None, stuck: Arc::default() }
+    }
+
+    /// True while a write waits for the peer.
+    pub(super) fn stuck(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stuck)
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -28,12 +37,13 @@ impl<S> StallGuard<S> {
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, progress: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.stuck.store(progress.is_pending(), Ordering::Relaxed);
         if progress.is_ready() {
-            self.stuck = None;
+            self.patience = None;
             return progress;
         }
-        let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
-        stuck.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
+        patience.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

@@ -136,7 +136,8 @@ impl OutboundQueue {
     }
 
     fn remove(&mut self, at: usize) -> Option<Arc<Outgoing>> {
-        let Entry { message, .. } = self.entries.remove(at)?;
+        let removed = if at == 0 { self.entries.pop_front() } else { self.entries.remove(at) };
+        let Entry { message, .. } = removed?;
         self.bytes -= message.len();
         Some(message)
     }

@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod exchange;
+mod held;
 mod iframe;
 mod info;
 mod jsonp;
@@ -17,6 +18,7 @@ mod websocket;
 mod xhr;
 
 pub use endpoint::Endpoint;
+pub(crate) use held::Held;
 pub(crate) use upgrade::RawUpgrade;
 
 use crate::model::Transport;

@@ -1,13 +1,15 @@
 //! What all HTTP receivers share: find or open the session, attach, and wrap its frames.
 
 use super::exchange::Exchange;
-use super::respond;
+use super::{Held, respond};
 use crate::model::{Disconnect, Transport};
 use crate::node::{Lookup, Receiver};
 use crate::protocol::sockjs::{Envelope, frame};
 use crate::session::{AttachError, Form, Frame, Outgoing, Take};
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt};
 use poem::{Body, Response};
+use std::io;
 use std::sync::Arc;
 
 /// How a receiver writes frames.
@@ -79,20 +81,42 @@ pub(super) async fn poll(
         Ok(admission) => admission,
         Err(response) => return response,
     };
-    let mut response = exchange.finish(respond::content(content_type, Body::empty()));
-    // A request holds the whole buffer that it was read into, and the wait may be long.
-    drop(exchange);
-    response.set_body(match admission {
-        Admission::Attached(receiver) => wrapping.next_of(receiver).await,
-        Admission::Refused(disconnect) => wrapping.close(&disconnect),
-    });
-    response
+    let body = match admission {
+        Admission::Attached(receiver) => wrapping.next_of(receiver),
+        Admission::Refused(disconnect) => Whole::Here(wrapping.close(&disconnect)),
+    };
+    exchange.finish(body.response(content_type))
+}
+
+/// A body of one frame.
+enum Whole {
+    Here(Bytes),
+    Coming(BoxFuture<'static, Bytes>),
+}
+
+impl Whole {
+    fn response(self, content_type: &str) -> Response {
+        match self {
+            Self::Here(frame) => respond::content(content_type, frame),
+            Self::Coming(frame) => {
+                let body = Body::from_bytes_stream(frame.map(io::Result::Ok).into_stream());
+                respond::held(content_type, body, Held::Whole)
+            }
+        }
+    }
 }
 
 impl Wrapping {
-    async fn next_of(&self, mut receiver: Receiver) -> Bytes {
-        let next = receiver.next().await.unwrap_or(Frame::Close(Disconnect::INTERRUPTED));
-        receiver.finish();
-        self.frame(&next)
+    /// The next frame; without waiting if there is one already, as there mostly is when messages come fast.
+    fn next_of(self, mut receiver: Receiver) -> Whole {
+        let mut frame = Box::pin(async move {
+            let next = receiver.next().await.unwrap_or(Frame::Close(Disconnect::INTERRUPTED));
+            receiver.finish();
+            self.frame(&next)
+        });
+        match frame.as_mut().now_or_never() {
+            Some(frame) => Whole::Here(frame),
+            None => Whole::Coming(frame),
+        }
     }
 }

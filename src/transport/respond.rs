@@ -1,5 +1,6 @@
 //! Answers in the forms that SockJS clients and test suites expect.
 
+use super::Held;
 use crate::policy::Origin;
 use http::{HeaderValue, StatusCode, header};
 use poem::{Body, Response};
@@ -19,6 +20,13 @@ pub(super) fn text(status: StatusCode, text: impl Into<Body>) -> Response {
 
 pub(super) fn content(content_type: &str, body: impl Into<Body>) -> Response {
     Response::builder().content_type(content_type).body(body)
+}
+
+/// An answer that is long in coming.
+pub(super) fn held(content_type: &str, body: Body, held: Held) -> Response {
+    let mut response = content(content_type, body);
+    response.set_data(held);
+    response
 }
 
 pub(super) fn not_found() -> Response {

@@ -2,7 +2,7 @@
 
 use super::exchange::Exchange;
 use super::receive::{Admission, Wrapping, admit};
-use super::{jsonp, respond};
+use super::{Held, jsonp, respond};
 use crate::model::Transport;
 use crate::node::Receiver;
 use crate::protocol::sockjs::{EVENTSOURCE_PRELUDE, Envelope, htmlfile_prelude};
@@ -48,16 +48,19 @@ pub(super) async fn stream(
         return refusal;
     }
     let limit = exchange.node.settings.sockjs.response_limit;
-    let body = match admit(&exchange, transport, Take::OneByOne) {
-        Ok(Admission::Attached(receiver)) => Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit)),
+    let response = match admit(&exchange, transport, Take::OneByOne) {
+        Ok(Admission::Attached(receiver)) => {
+            let body = Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit));
+            respond::held(content_type, body, Held::Stream)
+        }
         Ok(Admission::Refused(disconnect)) => {
             // Chunks of their own too: clients read what comes frame by frame.
             let frames = [prelude, wrapping.close(&disconnect)];
-            Body::from_bytes_stream(tokio_stream::iter(frames.map(io::Result::Ok)))
+            respond::content(content_type, Body::from_bytes_stream(tokio_stream::iter(frames.map(io::Result::Ok))))
         }
         Err(response) => return response,
     };
-    exchange.finish(respond::content(content_type, body))
+    exchange.finish(response)
 }
 
 /// Every frame is a chunk of its own, and so is the prelude. The response ends with the frame that reaches `limit` bytes

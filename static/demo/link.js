@@ -92,7 +92,7 @@ function before(object, method, look) {
  * The streamed page sets its document.domain, and may then call only into a page that did the same.
  * Browsers with origin-keyed agents ignore the setting on both sides.
  */
-function admitHtmlfile() {
+export function admitHtmlfile() {
   if (!window.originAgentCluster) document.domain = location.hostname;
 }
 

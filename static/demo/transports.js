@@ -39,6 +39,8 @@ const TRANSPORTS = new Map(
   WAYS.flatMap(({ way, transports }) => transports.map((transport) => [transport.name, { way, ...transport }])),
 );
 
+export const transportNames = [...TRANSPORTS.keys()];
+
 export const isTransport = (name) => TRANSPORTS.has(name);
 
 export const noteOf = (name) => TRANSPORTS.get(name)?.note ?? '';

@@ -31,18 +31,18 @@ async fn p1_a_user_s_session_is_404_for_another_on_every_transport_and_the_user_
         let client = Client::new(server.address, opened).with_header("X-User", "ada");
         let id = client.id.clone();
         let mut ada = StompClient::connect(client, &[]).await;
-        ada.subscribe("0", "/user/queue/a", &[]).await;
+        ada.subscribe("0", "/topic/a", &[]).await;
         for user in ["bob", "Ada", ""] {
             for transport in Transport::ALL.into_iter().filter(|transport| kind(*transport) != Kind::Socket) {
                 let mut bob = Client::new(server.address, transport).with_header("X-User", user);
                 bob.id = id.clone();
                 assert_eq!(bob.attempt().await, 404, "{opened} {transport} {user:?}");
-                let taken = frame("SEND", &[("destination", "/user/ada/queue/a")], "never");
+                let taken = frame("SEND", &[("destination", "/topic/a")], "never");
                 let sent = bob.post(&serde_json::to_string(&[taken]).expect("JSON")).await;
                 assert_eq!(sent.status(), 404, "{opened} {transport} {user:?}");
             }
         }
-        ada.publish("/user/ada/queue/a", "still mine").await;
+        ada.publish("/topic/a", "still mine").await;
         assert_eq!(ada.body().await, "still mine");
     }
 }

@@ -6,8 +6,9 @@ use super::log::Log;
 use crate::support::client::Client;
 use crate::support::stage::{Plan, Stage, token, until};
 use crate::support::stomp::{Heard, StompClient, frame};
+use byway::messaging::Refusals;
 use byway::policy::{Excess, RateSettings, ScopeSettings};
-use byway::{Disconnect, Refusals, Transport};
+use byway::{Disconnect, Transport};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Fails to show who it is, from what a proxy says is this address; answers what the server says.
@@ -61,7 +62,7 @@ async fn r4_neither_reconnecting_nor_another_transport_nor_batches_get_a_user_ar
     };
     let rates = RateSettings { user, ..RateSettings::default() };
     let stage =
-        serve(Plan::new(Transport::RawWebsocket).tokens().stomp(|stomp| stomp.rates(rates).refusals(Refusals::Keep)));
+        serve(Plan::new(Transport::RawWebsocket).tokens().stomp(|stomp| stomp.rates(rates)).refusals(Refusals::Keep));
     let batch = frame("SEND", &[("destination", "/topic/a"), ("receipt", "r")], "x").repeat(5);
     let (mut taken, mut refused) = (0, 0);
     for transport in Transport::ALL.into_iter().cycle().take(14) {
@@ -144,7 +145,7 @@ fn r6_destinations_that_were_subscribed_and_left_leave_nothing_behind() {
 fn r7_what_clients_say_is_escaped_in_the_log_and_does_not_flood_it() {
     alone("attacks::r_limits::r7_what_clients_say_is_escaped_in_the_log_and_does_not_flood_it", "true", async {
         let log = Log::record(LevelFilter::INFO);
-        let stage = serve(Plan::new(Transport::RawWebsocket).stomp(|stomp| stomp.refusals(Refusals::Keep)));
+        let stage = serve(Plan::new(Transport::RawWebsocket).refusals(Refusals::Keep));
         let evil = "\u{1b}[31mred\u{7}\n2026-01-01 INFO forged";
         for transport in Transport::ALL {
             let mut client =
@@ -173,7 +174,7 @@ async fn r4_a_message_counts_before_it_is_found_to_be_wrong() {
         ..Default::default()
     };
     let rates = RateSettings { session, ..RateSettings::default() };
-    let stage = serve(Plan::new(Transport::RawWebsocket).stomp(|stomp| stomp.rates(rates).refusals(Refusals::Keep)));
+    let stage = serve(Plan::new(Transport::RawWebsocket).stomp(|stomp| stomp.rates(rates)).refusals(Refusals::Keep));
     for transport in Transport::ALL {
         let mut client = StompClient::connect(Client::new(stage.server.address, transport), &[]).await;
         for _ in 0..3 {

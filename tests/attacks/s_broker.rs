@@ -4,9 +4,10 @@ use super::broker::{TWO, allowing, ends, serve, survives};
 use crate::support::client::Client;
 use crate::support::stage::{Plan, Stage, token};
 use crate::support::stomp::StompClient;
+use byway::messaging::Refusals;
 use byway::messaging::Text;
 use byway::policy::{ActionSetting, Revocation};
-use byway::{Disconnect, Refusals, Transport};
+use byway::{Disconnect, Transport};
 use std::time::{Duration, SystemTime};
 
 async fn connect(stage: &Stage, transport: Transport) -> StompClient {
@@ -73,7 +74,7 @@ const FORBIDDEN: &[&str] = &[
 
 #[tokio::test]
 async fn s6_destinations_that_could_be_read_in_two_ways_are_forbidden() {
-    let stage = serve(Plan::new(Transport::RawWebsocket).stomp(|stomp| stomp.refusals(Refusals::Keep)));
+    let stage = serve(Plan::new(Transport::RawWebsocket).refusals(Refusals::Keep));
     let wide = [
         "/**",
         "/*",
@@ -111,7 +112,7 @@ async fn s6_destinations_that_could_be_read_in_two_ways_are_forbidden() {
 
 #[tokio::test]
 async fn s6_no_spelling_hears_what_is_another_user_s_own() {
-    let stage = serve(Plan::new(Transport::RawWebsocket).tokens().stomp(|stomp| stomp.refusals(Refusals::Keep)));
+    let stage = serve(Plan::new(Transport::RawWebsocket).tokens().refusals(Refusals::Keep));
     let mut ada = sign_in(&stage, Transport::RawWebsocket, "ada").await;
     ada.subscribe("0", "/user/queue/a", &[]).await;
     for transport in TWO {

@@ -117,3 +117,12 @@ fn what_is_switched_off_is_not_served() {
         assert_eq!(get(&byway.address, path).status(), "404", "{path}");
     }
 }
+
+#[test]
+fn an_address_that_others_can_reach_needs_authentication_or_the_word_that_there_is_none() {
+    let (code, out, err) = run(&Folder::new(), &["check", "--listen", "0.0.0.0:0"], &[]);
+    assert!(code == 1 && out.is_empty() && err.contains("auth.anonymous"), "{err}");
+    assert!(err.contains("no authentication is configured"), "{err}");
+    let (code, ..) = run(&Folder::new(), &["check", "--listen", "0.0.0.0:0", "--allow-anonymous"], &[]);
+    assert_eq!(code, 0);
+}

@@ -6,3 +6,4 @@ mod process;
 mod serving;
 mod stopping;
 mod tls;
+mod token;

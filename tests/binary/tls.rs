@@ -1,6 +1,7 @@
-use crate::client::{ask, connect, websocket};
+use crate::client::{ask, connect, head, post, read_until, websocket};
 use crate::process::{Byway, Folder, run};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -53,6 +54,27 @@ fn https_and_wss_are_served_over_tls_1_2_and_1_3() {
         socket.send(Message::text("secret")).unwrap();
         assert_eq!(socket.read().unwrap(), Message::text("secret"));
     }
+}
+
+#[test]
+fn a_stream_goes_on_over_tls_and_ends_when_its_client_closes() {
+    let certified = certificate();
+    let byway = Byway::start_in(folder(&certified), &FLAGS);
+    let mut stream = client(&certified, &version::TLS13, &byway.address);
+    stream.write_all(post("/echo/000/s/xhr_streaming", "").as_bytes()).unwrap();
+    read_until(&mut stream, "\r\no\n\r\n");
+    let mut sender = client(&certified, &version::TLS13, &byway.address);
+    let mut send = |body| {
+        sender.write_all(post("/echo/000/s/xhr_send", body).as_bytes()).unwrap();
+        head(&mut sender)
+    };
+    assert!(send("[\"secret\"]").starts_with("HTTP/1.1 204 "));
+    read_until(&mut stream, "a[\"secret\"]\n\r\n");
+
+    stream.conn.send_close_notify();
+    stream.flush().unwrap();
+    // The session ends with its client, so that its id is free for the next one.
+    while !send("[]").starts_with("HTTP/1.1 404 ") {}
 }
 
 #[test]

@@ -2,15 +2,12 @@
 // Chromium: every way forced, two tabs that chat, a server that goes away.
 //
 //   BYWAY=path/to/byway node --test demo.test.mjs
-//
-// Set BYWAY_SCREENSHOTS to a folder to get pictures to look at.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium } from './chromium.mjs';
 import { startServer } from './support.mjs';
+import { assertFits, LIMIT_MS, narrowAndDark, picture, visit as visitPage } from './visitor.mjs';
 
 const ways = [
   'auto',
@@ -24,8 +21,6 @@ const ways = [
   'iframe-xhr-polling',
   'jsonp-polling',
 ];
-const shots = process.env.BYWAY_SCREENSHOTS;
-const LIMIT_MS = 30_000;
 
 let browser;
 let server;
@@ -40,21 +35,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** A visitor with a page open; what the console complains of is collected. */
-async function visit(query = '', options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  context.setDefaultTimeout(LIMIT_MS);
-  const complaints = [];
-  context.on('console', (message) => {
-    // SockJS's own frames set document.domain, which changes nothing; and a way that was given up was not closed yet.
-    const harmless = /document\.domain|before the connection is established/.test(message.text());
-    if (['error', 'warning'].includes(message.type()) && !harmless) complaints.push(message.text());
-  });
-  context.on('weberror', (error) => complaints.push(String(error.error())));
-  const page = await context.newPage();
-  await page.goto(`${server.base}/${query}`);
-  return { context, page, complaints };
-}
+const visit = (query = '', options = {}) => visitPage(browser, `${server.base}/${query}`, options);
 
 /**
  * Waits until the page is connected. On a busy machine the client gives a way
@@ -70,15 +51,20 @@ async function opened(page) {
   }
 }
 
+/** The same for the console, which says why it is not connected. */
+async function stompConnected(page, way) {
+  await page.selectOption('#stomp-way', way);
+  for (let attempt = 1; ; attempt += 1) {
+    await page.click('#stomp-connect-button');
+    const note = await page.waitForSelector('#stomp-note:is(.good, .bad)');
+    if ((await note.getAttribute('class')).includes('good')) return;
+    assert.ok(attempt < 10, `no connection: ${await note.innerText()}`);
+  }
+}
+
 async function say(page, text) {
   await page.fill('#chat-input', text);
   await page.press('#chat-input', 'Enter');
-}
-
-async function picture(page, name) {
-  if (!shots) return;
-  mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
 }
 
 describe('the demo page', { timeout: 180_000 }, () => {
@@ -117,11 +103,59 @@ describe('the demo page', { timeout: 180_000 }, () => {
     await context.close();
   });
 
+  for (const way of ['plain WebSocket', ...ways]) {
+    test(`the STOMP console subscribes, sends and gets its receipt over ${way}`, async () => {
+      const { context, page, complaints } = await visit();
+      await opened(page);
+      await stompConnected(page, way);
+      await page.fill('#stomp-from', '/topic/greetings');
+      await page.press('#stomp-from', 'Enter');
+      await page.fill('#stomp-to', '/topic/greetings');
+      await page.fill('#stomp-body', `via ${way}: é </script>`);
+      await page.click('#stomp-send button');
+      await page.waitForSelector('.stomp-frame.in:has-text("RECEIPT")');
+      const message = page.locator('.stomp-frame.in:has-text("MESSAGE")');
+      await message.waitFor();
+      assert.ok((await message.innerText()).endsWith(`via ${way}: é </script>`));
+      assert.deepEqual(complaints, []);
+      if (way === 'auto') await picture(page, 'console');
+      await context.close();
+    });
+  }
+
+  test('the STOMP console acknowledges what a queue delivers, and shows what the server refuses', async () => {
+    const { context, page } = await visit('', narrowAndDark);
+    await stompConnected(page, 'websocket');
+    await page.fill('#stomp-from', '/queue/work');
+    await page.selectOption('#stomp-ack', 'client-individual');
+    await page.press('#stomp-from', 'Enter');
+    await page.fill('#stomp-to', '/queue/work');
+    await page.click('#stomp-send button');
+    await page.click('.stomp-ack button:has-text("NACK")');
+    await page.waitForSelector('.stomp-frame.in:has-text("MESSAGE") >> nth=1');
+    await page.click('.stomp-ack button:text-is("ACK")');
+    await page.waitForSelector('.stomp-frame.out:has-text("ACK")');
+    await assertFits(page);
+    await picture(page, 'console-narrow-dark');
+    await page.fill('#stomp-to', '/nowhere');
+    await page.click('#stomp-send button');
+    await page.waitForSelector('#stomp-note.bad:has-text("Ended: Forbidden")');
+    await context.close();
+  });
+
+  test('a token is not shown', async () => {
+    const { context, page } = await visit();
+    await page.fill('#stomp-token', 'canary');
+    await page.click('#stomp-connect-button');
+    await page.waitForSelector('.stomp-frame.out:has-text("Authorization:(hidden)")');
+    assert.equal(await page.locator('text=canary').count(), 0);
+    await context.close();
+  });
+
   test('the page fits a narrow and a dark screen', async () => {
-    const { context, page } = await visit('', { colorScheme: 'dark', viewport: { width: 360, height: 740 } });
+    const { context, page } = await visit('', narrowAndDark);
     await opened(page);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(overflow <= 0);
+    await assertFits(page);
     await picture(page, 'narrow-dark');
     await context.close();
   });

@@ -20,6 +20,15 @@ fn a_messenger_sends_json_or_what_it_is_given() {
 }
 
 #[test]
+fn what_was_checked_once_is_sent_to_as_it_is() {
+    let outlet = Recorder::new();
+    let (to, checked) = (outlet.messenger(), destination("/topic/a"));
+    to.send(&checked, &1).unwrap();
+    to.send(checked, &2).unwrap();
+    assert_eq!(outlet.take(), [json("/topic/a", "1"), json("/topic/a", "2")].map(OutgoingDelivery::Publish));
+}
+
+#[test]
 fn users_and_sessions_get_what_they_call_their_own() {
     let outlet = Recorder::new();
     let to = outlet.messenger();

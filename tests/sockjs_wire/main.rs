@@ -5,6 +5,7 @@
 mod support;
 
 mod cors;
+mod held;
 mod http_versions;
 mod methods;
 mod pages;

@@ -3,8 +3,9 @@
 use crate::support::stage::{Plan, token, token_with};
 use crate::support::stomp::StompClient;
 use byway::messaging::Event;
+use byway::messaging::Refusals;
 use byway::policy::{ActionSetting, Effect, Group, Revocation, RuleSettings, Rules, Who};
-use byway::{Disconnect, Refusals, Transport};
+use byway::{Disconnect, Transport};
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -41,6 +42,20 @@ pub async fn without_a_good_token_nobody_comes_in(row: Transport) {
         client.fails(disconnect.reason(), &disconnect).await;
     }
     assert_eq!(stage.messenger.users().count(), 0);
+}
+
+pub async fn whoever_fails_too_often_is_not_heard_for_a_while(row: Transport) {
+    let stage = Plan::new(row).tokens().stomp(|stomp| stomp.failures_per_minute(2)).start();
+    for _ in 0..2 {
+        let mut client = stage.open().await;
+        client.say_connect(&[("token", "junk")]).await;
+        client.fails("Authentication failed", &Disconnect::AUTHENTICATION_FAILED).await;
+    }
+    let mut client = stage.open().await;
+    client.say_connect(&[("token", &token("ada"))]).await;
+    client.fails("Too many failed attempts", &Disconnect::TOO_MANY_FAILURES).await;
+    let stats = stage.server.byway.stats();
+    assert_eq!((stats.connect_failures, stats.limit_hits["connect_failures"]), (2, 1));
 }
 
 pub async fn a_session_ends_with_its_token(row: Transport) {
@@ -145,7 +160,7 @@ pub async fn what_the_rules_do_not_allow_is_refused_and_has_no_effect(row: Trans
 }
 
 pub async fn where_refusals_are_kept_whoever_is_denied_stays(row: Transport) {
-    let plan = Plan::new(row).tokens().stomp(|stomp| stomp.authorizer(rules()).refusals(Refusals::Keep));
+    let plan = Plan::new(row).tokens().stomp(|stomp| stomp.authorizer(rules())).refusals(Refusals::Keep);
     let stage = plan.start();
     let mut client = stage.connect_as("ada").await;
     client.send("SUBSCRIBE", &[("id", "0"), ("destination", "/topic/**")], "").await;

@@ -1,8 +1,9 @@
 //! Publishing to all who listen.
 
 use crate::support::stage::Plan;
+use byway::messaging::Refusals;
 use byway::messaging::Text;
-use byway::{Disconnect, Refusals, Transport};
+use byway::{Disconnect, Transport};
 use std::collections::HashSet;
 
 pub async fn a_publication_reaches_its_subscriber_and_the_receipt_its_sender(row: Transport) {
@@ -111,7 +112,7 @@ pub async fn what_no_broker_takes_is_refused_and_the_session_ends(row: Transport
 }
 
 pub async fn where_refusals_are_kept_the_session_goes_on(row: Transport) {
-    let stage = Plan::new(row).stomp(|stomp| stomp.refusals(Refusals::Keep)).start();
+    let stage = Plan::new(row).refusals(Refusals::Keep).start();
     let mut client = stage.connect().await;
     client.send("SEND", &[("destination", "/nowhere"), ("receipt", "r")], "").await;
     assert_eq!(client.error("Forbidden").await.header("receipt-id"), Some("r"));

@@ -4,7 +4,7 @@ use super::TestServer;
 use super::client::Client;
 use super::stomp::StompClient;
 use byway::broker::BrokerSettings;
-use byway::messaging::{Event, Messages, Messenger};
+use byway::messaging::{Event, Messages, MessagingSettings, Messenger, Refusals};
 use byway::policy::{AnonymousPolicy, AuthSettings, JwtSettings, Minter};
 use byway::protocol::stomp::StompSettings;
 use byway::server::ServerSettings;
@@ -64,6 +64,10 @@ impl Plan {
     pub fn messages(mut self, change: impl FnOnce(Messages) -> Messages) -> Self {
         self.messages = change(self.messages);
         self
+    }
+
+    pub fn refusals(self, refusals: Refusals) -> Self {
+        self.messages(|messages| messages.settings(MessagingSettings { refusals, ..MessagingSettings::default() }))
     }
 
     /// Only clients with a token come in.

@@ -3,10 +3,12 @@
 //! The cores in [`crate::broker`] decide; here they are put behind locks, and what they ask for is done.
 
 mod delivery;
+mod histories;
 mod queues;
 mod topics;
 
 pub(in crate::node) use delivery::{Deliveries, Form, Wanted};
+pub(in crate::node) use histories::{HISTORY, Past, SINCE};
 pub(in crate::node) use queues::Consuming;
 pub(in crate::node) use topics::{Inbox, Listening, Owner};
 
@@ -17,6 +19,7 @@ use crate::messaging::PublishError;
 use crate::model::{AckMode, Destination, DestinationPattern, Publication};
 use crate::session::Outgoing;
 use delivery::{Accepted, WhenSlow};
+use histories::Histories;
 use queues::Queues;
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -24,12 +27,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use topics::Topics;
 
+/// Headers that the broker gives to messages. Clients' messages lose theirs.
+pub(in crate::node) const OWN_HEADERS: [&str; 7] =
+    ["body-encoding", "dead-letter-reason", "delivery-count", "gap", "offset", "original-destination", "redelivered"];
+
 /// The broker of one endpoint.
 pub(in crate::node) struct Broker {
     settings: Arc<BrokerSettings>,
     hub: Arc<Hub<Deliveries>>,
     topics: Arc<Topics>,
     queues: Arc<Queues>,
+    histories: Histories,
     /// Numbers publications.
     numbers: Arc<AtomicU64>,
     /// Clients must not be able to make their publications replace others'.
@@ -42,6 +50,7 @@ impl Broker {
         let numbers = Arc::new(AtomicU64::new(1));
         Self {
             topics: Topics::new(Arc::clone(&hub), &settings),
+            histories: Histories::new(Arc::clone(&settings)),
             queues: Queues::new(Arc::clone(&settings), Arc::clone(&numbers)),
             hub,
             settings,
@@ -71,10 +80,19 @@ impl Broker {
     /// Takes a publication for a topic or a queue. When it returns, all who are subscribed will get it.
     pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
         match self.settings.kind_of(&publication.destination) {
-            Some(Kind::Topic) => Ok(self.topics.publish(&self.accept(publication))?),
+            Some(Kind::Topic) => Ok(self.publish_to_topic(publication)?),
             Some(Kind::Queue) => self.queues.publish(publication),
             None => Err(PublishError::NotPublishable(publication.destination)),
         }
+    }
+
+    /// A history has the publications in the order in which subscribers get them.
+    fn publish_to_topic(&self, publication: Publication) -> Result<(), hub::PublishError> {
+        let destination = publication.destination.clone();
+        self.topics.in_order(&destination, || {
+            let publication = self.histories.record(publication);
+            self.topics.publish(&self.accept(publication))
+        })
     }
 
     /// Takes a publication for one user's or one session's own destination; false when nobody hears it.
@@ -91,6 +109,23 @@ impl Broker {
         form: Form,
     ) -> Result<Listening, DirectoryFull> {
         self.topics.listen(pattern, cell, form)
+    }
+
+    /// The same for one topic, behind what it asks for of the past. Nothing is missed in between, and nothing comes twice.
+    pub(in crate::node) fn listen_since(
+        &self,
+        past: Past,
+        destination: &Destination,
+        cell: &Arc<Cell>,
+        form: Form,
+    ) -> Result<Listening, DirectoryFull> {
+        self.topics.in_order(destination, || {
+            let listening = self.topics.listen(destination.clone().into(), cell, form.clone())?;
+            for publication in self.histories.replay(destination, past) {
+                cell.send(self.message(publication, &form)).ok();
+            }
+            Ok(listening)
+        })
     }
 
     /// Lets a session hear what is its own.

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 /// The queues of one broker. A queue is there while it has messages or consumers.
 pub(super) struct Queues {
@@ -37,8 +38,10 @@ struct State {
     consumers: HashMap<ConsumerId, Consumer>,
     /// What the queue was counted with last.
     bytes: usize,
-    /// When the next look at the queue is planned.
-    planned: Option<Instant>,
+    /// When the next look at the queue is planned, and the task that waits for it.
+    planned: Option<(Instant, AbortHandle)>,
+    /// The queue was idle, and another of its name may be there by now.
+    forgotten: bool,
 }
 
 struct Consumer {
@@ -109,22 +112,29 @@ impl Queues {
         destination: &Destination,
         change: impl FnOnce(&mut State) -> T,
     ) -> Result<T, PublishError> {
-        let mut named = self.named.lock();
-        let queue = match named.get(destination) {
-            Some(queue) => Arc::clone(queue),
-            None if named.len() >= self.settings.max_queues => return Err(PublishError::QueueFull),
-            None => {
-                let queue = Arc::new(Queue::new(destination.clone(), &self.settings));
-                named.insert(destination.clone(), Arc::clone(&queue));
-                queue
+        let mut change = Some(change);
+        loop {
+            let queue = self.find_or_make(destination)?;
+            let mut state = queue.state.lock();
+            if let Some(change) = change.take_if(|_| !state.forgotten) {
+                let result = change(&mut state);
+                self.settle_down(&queue, state);
+                return Ok(result);
             }
-        };
-        let mut state = queue.state.lock();
-        // Who wants to forget the queue has to wait for its state, so it is not forgotten between the two locks.
-        drop(named);
-        let result = change(&mut state);
-        self.settle_down(&queue, state);
-        Ok(result)
+        }
+    }
+
+    fn find_or_make(&self, destination: &Destination) -> Result<Arc<Queue>, PublishError> {
+        let mut named = self.named.lock();
+        if let Some(queue) = named.get(destination) {
+            return Ok(Arc::clone(queue));
+        }
+        if named.len() >= self.settings.max_queues {
+            return Err(PublishError::QueueFull);
+        }
+        let queue = Arc::new(Queue::new(destination.clone(), &self.settings));
+        named.insert(destination.clone(), Arc::clone(&queue));
+        Ok(queue)
     }
 
     /// Hands over what can be, plans the next look, and passes on what the queue gives up.
@@ -164,8 +174,8 @@ impl Queues {
             let sent = consumers.get(&id).map(|consumer| consumer.send(&delivery, &self.numbers));
             if !matches!(sent, Some(Ok(()))) {
                 consumers.remove(&id);
-                core.unsubscribe(id);
                 core.take_back(delivery);
+                core.unsubscribe(id);
             }
         }
     }
@@ -184,7 +194,12 @@ impl Queues {
 
     fn forget(&self, destination: &Destination) {
         let mut named = self.named.lock();
-        if named.get(destination).is_some_and(|queue| queue.state.lock().core.is_idle()) {
+        // Whoever has the state at the moment comes by here afterwards.
+        let is_idle = |queue: &Arc<Queue>| {
+            let state = queue.state.try_lock().filter(|state| state.core.is_idle());
+            state.map(|mut state| state.forgotten = true).is_some()
+        };
+        if named.get(destination).is_some_and(is_idle) {
             named.remove(destination);
         }
     }
@@ -192,12 +207,13 @@ impl Queues {
     /// Looks at a queue again at a time, unless that is planned for an earlier one.
     fn plan(self: &Arc<Self>, queue: &Arc<Queue>, state: &mut State, at: Instant) {
         let Some(runtime) = self.runtime.get() else { return };
-        if state.planned.is_some_and(|planned| planned <= at) {
+        if state.planned.as_ref().is_some_and(|(planned, _)| *planned <= at) {
             return;
         }
-        state.planned = Some(at);
-        let (queues, queue) = (Arc::downgrade(self), Arc::downgrade(queue));
-        runtime.spawn(look_at(queues, queue, at));
+        let looking = runtime.spawn(look_at(Arc::downgrade(self), Arc::downgrade(queue), at));
+        if let Some((_, later)) = state.planned.replace((at, looking.abort_handle())) {
+            later.abort();
+        }
     }
 }
 
@@ -205,7 +221,7 @@ async fn look_at(queues: Weak<Queues>, queue: Weak<Queue>, at: Instant) {
     tokio::time::sleep_until(at.into()).await;
     let (Some(queues), Some(queue)) = (queues.upgrade(), queue.upgrade()) else { return };
     let mut state = queue.state.lock();
-    state.planned.take_if(|planned| *planned <= at);
+    state.planned.take_if(|(planned, _)| *planned <= at);
     state.core.handle_timeout(now());
     queues.settle_down(&queue, state);
 }
@@ -213,7 +229,7 @@ async fn look_at(queues: Weak<Queues>, queue: Weak<Queue>, at: Instant) {
 impl Queue {
     fn new(destination: Destination, settings: &BrokerSettings) -> Self {
         let core = WorkQueue::new(Arc::new(settings.queue(&destination).clone()));
-        let state = State { core, consumers: HashMap::new(), bytes: 0, planned: None };
+        let state = State { core, consumers: HashMap::new(), bytes: 0, planned: None, forgotten: false };
         Self { destination, state: Mutex::new(state) }
     }
 }
@@ -236,19 +252,16 @@ impl Consumer {
     }
 
     fn send(&self, delivery: &Delivery, numbers: &AtomicU64) -> Result<(), SendError> {
-        let mut publication = Arc::clone(delivery.publication());
-        let mut number = delivery.tag;
-        if delivery.needs_settlement() {
-            let count =
-                Publication::clone(&publication).with_header("delivery-count", delivery.delivery_count().to_string());
-            publication = Arc::new(match delivery.is_redelivered() {
-                true => count.with_header("redelivered", "true"),
-                false => count,
-            });
-        } else {
-            number = numbers.fetch_add(1, Ordering::Relaxed);
+        if !delivery.needs_settlement() {
+            let number = numbers.fetch_add(1, Ordering::Relaxed);
+            return self.cell.send(Accepted::new(Arc::clone(delivery.publication()), number, None).message(&self.form));
         }
-        let accepted = Accepted::new(publication, number, None);
+        let mut publication = Publication::clone(delivery.publication());
+        publication.headers.set("delivery-count", delivery.delivery_count().to_string());
+        if delivery.is_redelivered() {
+            publication.headers.set("redelivered", "true");
+        }
+        let accepted = Accepted::new(Arc::new(publication), delivery.tag, None);
         self.cell.send(accepted.message(&self.form))
     }
 }

@@ -80,11 +80,15 @@ impl Topics {
         Listening { topics: Arc::clone(self), place: Place::Inbox(inbox), seat: Some(seat) }
     }
 
-    /// Publishes to everyone who hears the publication's destination.
+    /// Does something while nothing else is published to the destination.
+    pub(super) fn in_order<T>(&self, destination: &Destination, action: impl FnOnce() -> T) -> T {
+        let _in_order = self.orders[self.hasher.hash_one(destination) as usize % ORDERS].lock();
+        action()
+    }
+
+    /// Publishes to everyone who hears the publication's destination; to be called [in order](Self::in_order).
     pub(super) fn publish(&self, accepted: &Arc<Accepted>) -> Result<(), PublishError> {
-        let destination = accepted.destination();
-        let _in_order = self.order(destination).lock();
-        let audiences: Vec<_> = self.directory.read().matching(destination).cloned().collect();
+        let audiences: Vec<_> = self.directory.read().matching(accepted.destination()).cloned().collect();
         audiences.iter().try_for_each(|audience| audience.publish(Arc::clone(accepted)))
     }
 
@@ -92,10 +96,6 @@ impl Topics {
     pub(super) fn publish_to(&self, inbox: &Inbox, accepted: &Arc<Accepted>) -> Result<bool, PublishError> {
         let audience = self.inboxes.lock().get(inbox).cloned();
         audience.map_or(Ok(false), |audience| audience.publish(Arc::clone(accepted)).map(|()| true))
-    }
-
-    fn order(&self, destination: &Destination) -> &Mutex<()> {
-        &self.orders[self.hasher.hash_one(destination) as usize % ORDERS]
     }
 
     /// Whoever joins does so under the same lock, so an audience without members is without them for good.

@@ -6,6 +6,7 @@
 mod acknowledge;
 mod charge;
 mod connect;
+mod phrases;
 mod refusal;
 mod send;
 mod settings;
@@ -13,7 +14,7 @@ mod shared;
 mod speaker;
 mod subscribe;
 
-pub use settings::{Refusals, Stomp};
+pub use settings::Stomp;
 
 use super::SessionHandle;
 use super::byway::Byway;
@@ -21,6 +22,7 @@ use super::byway::Node;
 use super::handler::{Language, Speaker};
 use super::hub::Hub;
 use super::settings::Settings;
+use super::stats::Stats;
 use crate::messaging::Messenger;
 use crate::model::{Secret, SettingsError};
 use crate::protocol::stomp::Version;
@@ -47,9 +49,19 @@ impl Language for StompLanguage {
         self.0.attach(node);
     }
 
+    fn prepare(&self, runtime: &Handle) {
+        self.0.prepare(runtime);
+    }
+
     fn run_on(&self, runtime: &Handle) {
+        self.0.prepare(runtime);
         self.0.broker.run_on(runtime);
         self.0.keep_tidy(runtime);
+    }
+
+    fn count(&self, stats: &mut Stats) {
+        stats.limit_hits = self.0.rates.hits().chain([("connect_failures", self.0.failures.hits())]).collect();
+        stats.connect_failures = self.0.failures.failures();
     }
 }
 
@@ -67,7 +79,7 @@ impl Byway {
     /// # let _ = app; Ok(()) }
     /// ```
     pub fn stomp(mut settings: Settings, stomp: Stomp) -> Result<(Self, Messenger), SettingsError> {
-        stomp.validate()?;
+        stomp.validate(&settings)?;
         if settings.websocket.protocols.is_empty() {
             settings.websocket.protocols = subprotocols();
         }

@@ -5,7 +5,7 @@ use super::speaker::StompSpeaker;
 use crate::messaging::{AddressError, Inbound, Kind, MessageError, Outcome, OutgoingDelivery, Request, SendAddress};
 use crate::model::{Destination, Headers, Message, Publication};
 use crate::node::SessionHandle;
-use crate::node::broker::{Form, Owner};
+use crate::node::broker::{Form, OWN_HEADERS, Owner};
 use crate::policy::Action;
 use crate::protocol::stomp::Send;
 use bytestring::ByteString;
@@ -40,9 +40,10 @@ impl StompSpeaker {
     async fn check_publication(
         &self,
         destination: ByteString,
-        headers: Headers,
+        mut headers: Headers,
         body: Message,
     ) -> Result<Checked, Refusal> {
+        headers.retain(|name| !OWN_HEADERS.contains(&name));
         let destination = Destination::parse(destination).map_err(AddressError::from)?;
         let publication = Publication { destination, headers, body };
         self.charge(Some(&publication.destination), publication.size()).await?;
@@ -52,7 +53,8 @@ impl StompSpeaker {
         };
         let address = SendAddress::of(publication.destination.clone(), self.shared.messaging())?;
         let target = publication.destination.clone().into();
-        self.shared.authorize(&self.client, Action::Send, &target).await?;
+        let is_personal = matches!(address, SendAddress::User { .. });
+        self.shared.authorize(&self.client, Action::Send, &target, is_personal).await?;
         if let SendAddress::Broker(destination) = &address {
             self.shared.broker.check(destination)?;
         }

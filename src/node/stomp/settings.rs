@@ -3,22 +3,11 @@
 use crate::broker::BrokerSettings;
 use crate::messaging::Messages;
 use crate::model::SettingsError;
+use crate::node::settings::Settings;
 use crate::policy::{Anonymous, AuthSettings, Authenticator, Authorizer, RateSettings, Rules, TokenSettings};
 use crate::protocol::stomp::StompSettings;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-
-/// What becomes of a session whose client was refused something.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Refusals {
-    /// The client is told in an ERROR frame, and the session ends (STOMP 1.2, "ERROR").
-    #[default]
-    Close,
-    /// The client is told in an ERROR frame, and the session goes on.
-    Keep,
-}
 
 /// What runs on an endpoint that speaks STOMP: the application's handlers, who may come in, who may do what, and settings.
 ///
@@ -30,7 +19,6 @@ pub struct Stomp {
     pub(super) failures_per_minute: u32,
     pub(super) tokens: TokenSettings,
     pub(super) rates: RateSettings,
-    pub(super) refusals: Refusals,
     pub(super) messages: Messages,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) authorizer: Arc<dyn Authorizer>,
@@ -44,7 +32,6 @@ impl Default for Stomp {
             failures_per_minute: AuthSettings::default().failures_per_minute,
             tokens: TokenSettings::default(),
             rates: RateSettings::default(),
-            refusals: Refusals::default(),
             messages: Messages::new(),
             authenticator: Arc::new(Anonymous),
             authorizer: Arc::new(Rules::default()),
@@ -72,20 +59,27 @@ impl Stomp {
 
     /// Who may come in, with which tokens: keys are read, and weak ones refused.
     pub fn auth(self, auth: &AuthSettings) -> Result<Self, SettingsError> {
-        let (tokens, failures_per_minute) = (auth.token.clone(), auth.failures_per_minute);
-        Ok(Self { authenticator: auth.load()?, tokens, failures_per_minute, ..self })
+        Ok(Self { authenticator: auth.load()?, ..self }
+            .tokens(auth.token.clone())
+            .failures_per_minute(auth.failures_per_minute))
+    }
+
+    /// Where tokens may be.
+    #[must_use]
+    pub fn tokens(self, tokens: TokenSettings) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// How many clients of one address may fail to show who they are, at once and in a minute. Default 10.
+    #[must_use]
+    pub fn failures_per_minute(self, failures_per_minute: u32) -> Self {
+        Self { failures_per_minute, ..self }
     }
 
     /// How much may be sent in a time.
     #[must_use]
     pub fn rates(self, rates: RateSettings) -> Self {
         Self { rates, ..self }
-    }
-
-    /// What becomes of a session whose client was refused something. Default: it ends.
-    #[must_use]
-    pub fn refusals(self, refusals: Refusals) -> Self {
-        Self { refusals, ..self }
     }
 
     /// The application's handlers, interceptors and listeners.
@@ -107,10 +101,19 @@ impl Stomp {
     }
 
     /// Refuses what cannot be right.
-    pub(super) fn validate(&self) -> Result<(), SettingsError> {
+    pub(super) fn validate(&self, settings: &Settings) -> Result<(), SettingsError> {
         self.broker.validate()?;
+        self.stomp.validate()?;
         self.rates.validate()?;
-        self.tokens.validate()
+        self.tokens.validate()?;
+        let largest = self.stomp.max_head_bytes + self.stomp.max_body_bytes;
+        match settings.limits.max_message_bytes >= largest {
+            true => Ok(()),
+            false => Err(SettingsError::new(
+                "limits.max_message_bytes",
+                format!("expected at least stomp.max_head_bytes and stomp.max_body_bytes together: {largest}"),
+            )),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What all STOMP sessions of an endpoint share.
 
+use super::phrases::Phrases;
 use super::refusal::Refusal;
-use super::settings::{Refusals, Stomp};
+use super::settings::Stomp;
 use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
 use crate::model::{DestinationPattern, Disconnect, Publication, SessionId, SettingsError};
 use crate::node::broker::{Broker, Deliveries, Owner};
@@ -27,20 +28,24 @@ const MAX_REVOCATIONS: usize = 10_000;
 /// How often what is over is forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
+/// How long whoever decides who clients are may take to get ready.
+const PREPARE_WITHIN: Duration = Duration::from_secs(60);
+
 pub(super) struct Shared {
     pub(super) stomp: Arc<StompSettings>,
     pub(super) tokens: TokenSettings,
-    pub(super) refusals: Refusals,
     pub(super) broker: Broker,
     pub(super) dispatcher: Dispatcher,
     pub(super) users: Users,
     pub(super) rates: RateLimits,
     pub(super) failures: ConnectFailures,
     pub(super) tokens_in_use: TokensInUse,
+    pub(super) phrases: Phrases,
     revocations: Revocations,
     authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
     node: OnceLock<Weak<Node>>,
+    is_prepared: AtomicBool,
     is_kept_tidy: AtomicBool,
 }
 
@@ -53,14 +58,15 @@ impl Shared {
             broker: Broker::new(stomp.broker, hub),
             stomp: Arc::new(stomp.stomp),
             tokens: stomp.tokens,
-            refusals: stomp.refusals,
             rates: RateLimits::new(&stomp.rates, now()),
             failures: ConnectFailures::new(stomp.failures_per_minute, now()),
             tokens_in_use: TokensInUse::default(),
+            phrases: Phrases::default(),
             revocations: Revocations::new(MAX_REVOCATIONS),
             authenticator: stomp.authenticator,
             authorizer: stomp.authorizer,
             node: OnceLock::new(),
+            is_prepared: AtomicBool::new(false),
             is_kept_tidy: AtomicBool::new(false),
         }))
     }
@@ -93,13 +99,23 @@ impl Shared {
         client: &Client,
         action: Action,
         target: &DestinationPattern,
+        is_personal: bool,
     ) -> Result<(), Refusal> {
         let principal = client.principal();
-        let access = Access { principal: principal.as_ref(), action, target };
+        let access = Access { principal: principal.as_ref(), action, is_personal, target };
         match self.authorizer.authorize(access).await {
             Decision::Allow => Ok(()),
             Decision::Deny => Err(Refusal::forbidden("The rules do not allow it")),
         }
+    }
+
+    /// Lets whoever decides who clients are get ready, once and beside everything else.
+    pub(super) fn prepare(&self, runtime: &Handle) {
+        if self.is_prepared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let authenticator = Arc::clone(&self.authenticator);
+        runtime.spawn(async move { tokio::time::timeout(PREPARE_WITHIN, authenticator.prepare()).await.ok() });
     }
 
     /// Forgets what is over, from time to time, for as long as the endpoint is there.
@@ -154,7 +170,7 @@ impl Shared {
 }
 
 fn not_built(error: MessagesError) -> SettingsError {
-    SettingsError::new("messages", error.to_string())
+    SettingsError::new("messaging", error.to_string())
 }
 
 impl Outlet for Shared {

@@ -2,11 +2,10 @@
 
 use super::refusal::Refusal;
 use super::send::Checked;
-use super::settings::Refusals;
 use super::shared::Shared;
 use super::subscribe::Subscription;
 use crate::broker::Settlement;
-use crate::messaging::{self, Client, ClientInfo};
+use crate::messaging::{self, Client, ClientInfo, Refusals};
 use crate::model::{Disconnect, Message, Secret};
 use crate::node::handler::Speaker;
 use crate::node::{SessionHandle, now};
@@ -71,7 +70,7 @@ impl StompSpeaker {
             frames = true;
             match self.carry_out(session, event).await {
                 Ok(()) | Err(Refusal::KnownToClient) => {}
-                Err(Refusal::Told(failure)) if self.shared.refusals == Refusals::Keep => {
+                Err(Refusal::Told(failure)) if self.shared.messaging().refusals == Refusals::Keep => {
                     self.reply(session, self.connection.error(&failure));
                 }
                 Err(Refusal::Told(failure) | Refusal::Fatal(failure)) => return self.fail(session, &failure),

@@ -4,9 +4,9 @@ use super::refusal::Refusal;
 use super::speaker::StompSpeaker;
 use crate::broker::Kind as BrokerKind;
 use crate::messaging::{AddressError, Event, Inbound, Kind, Request, SubscribeAddress};
-use crate::model::{AckMode, Destination, DestinationPattern, Headers, Message, Transport};
+use crate::model::{AckMode, Destination, DestinationPattern, Disconnect, Headers, Message, Transport};
 use crate::node::SessionHandle;
-use crate::node::broker::{Consuming, Form, Inbox, Listening, Owner, Wanted};
+use crate::node::broker::{Consuming, Form, HISTORY, Inbox, Listening, Owner, Past, SINCE, Wanted};
 use crate::policy::Action;
 use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId};
 use bytestring::ByteString;
@@ -63,11 +63,15 @@ impl StompSpeaker {
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
         if !matches!(address, SubscribeAddress::OwnUser(_)) {
-            self.shared.authorize(&self.client, Action::Subscribe, &destination).await?;
+            self.shared.authorize(&self.client, Action::Subscribe, &destination, false).await?;
         }
         let place = self.next_place;
         self.next_place += 1;
         let source = self.source(session, address, id, (place, ack), headers).await?;
+        if self.subscriptions.is_empty() {
+            // Most clients have one or two, and every session pays for the room.
+            self.subscriptions.reserve_exact(1);
+        }
         self.subscriptions.push(Subscription { id: id.clone(), place, ack, source, destination: destination.clone() });
         self.tell_subscribed(id, destination).await;
         Ok(())
@@ -89,7 +93,7 @@ impl StompSpeaker {
             }
             SubscribeAddress::OwnUser(suffix) => Ok(Source::Topics(self.own(session, &suffix, &form)?)),
             SubscribeAddress::Broker(pattern) => match self.shared.broker.settings().kind_of_pattern(&pattern)? {
-                BrokerKind::Topic => Ok(Source::Topics(vec![self.shared.broker.listen(pattern, &session.0, form)?])),
+                BrokerKind::Topic => Ok(Source::Topics(vec![self.listen(session, pattern, &headers, form)?])),
                 BrokerKind::Queue => self.consume(session, &pattern, (place, ack), &headers, form).map(Source::Queue),
             },
         }
@@ -107,6 +111,18 @@ impl StompSpeaker {
         let request = Request::new(Kind::Subscribe, destination, Message::text(""), client, messenger);
         let outcome = self.shared.dispatcher.dispatch(request.with_headers(headers)).await;
         Ok(self.deliver(session, outcome, Some(form))?)
+    }
+
+    fn listen(
+        &self,
+        session: &SessionHandle,
+        pattern: DestinationPattern,
+        headers: &Headers,
+        form: Form,
+    ) -> Result<Listening, Refusal> {
+        let Some(past) = past(headers)? else { return Ok(self.shared.broker.listen(pattern, &session.0, form)?) };
+        let destination = pattern.as_destination().ok_or(AddressError::Wildcard)?;
+        Ok(self.shared.broker.listen_since(past, &destination, &session.0, form)?)
     }
 
     /// What is sent to this session, and to all of its user's.
@@ -127,7 +143,9 @@ impl StompSpeaker {
         form: Form,
     ) -> Result<Consuming, Refusal> {
         let destination = pattern.as_destination().ok_or(AddressError::Wildcard)?;
-        let prefetch = headers.get("prefetch-count").map(|count| count.parse().map_err(|_| bad_prefetch()));
+        let prefetch = headers
+            .get("prefetch-count")
+            .map(|count| count.parse().map_err(|_| bad_header("prefetch-count has to be a number")));
         let consumer = (&session.0, form);
         Ok(self.shared.broker.consume(&destination, place, ack, prefetch.transpose()?, consumer)?)
     }
@@ -158,10 +176,16 @@ impl StompSpeaker {
     }
 }
 
-fn bad_prefetch() -> Failure {
-    Failure::new(
-        crate::model::Disconnect::STOMP_PROTOCOL_ERROR,
-        "Bad header",
-        "prefetch-count has to be a number of messages.",
-    )
+/// What a SUBSCRIBE asks for of the past.
+fn past(headers: &Headers) -> Result<Option<Past>, Failure> {
+    if let Some(offset) = headers.get(SINCE) {
+        let offset = offset.parse().map_err(|()| bad_header("since has to be the offset header of a message"))?;
+        return Ok(Some(Past::Since(offset)));
+    }
+    let count = headers.get(HISTORY).map(|count| count.parse().map_err(|_| bad_header("history has to be a number")));
+    Ok(count.transpose()?.map(Past::Last))
+}
+
+fn bad_header(problem: &str) -> Failure {
+    Failure::new(Disconnect::STOMP_PROTOCOL_ERROR, "Bad header", format!("{problem}."))
 }

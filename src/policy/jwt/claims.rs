@@ -15,8 +15,8 @@ const MAX_SECONDS: f64 = 253_402_300_800.0;
 
 /// Who is meant by the claims of a token whose signature is right.
 pub(super) fn check(claims: Claims, settings: &JwtSettings, now: SystemTime) -> Result<Identity, AuthError> {
-    let expires_at = time(&claims, "exp")?.ok_or(AuthError::Missing("exp"))?;
-    if expires_at + settings.leeway <= now {
+    let expires_at = time(&claims, "exp")?.ok_or(AuthError::Missing("exp"))? + settings.leeway;
+    if expires_at <= now {
         return Err(AuthError::Expired);
     }
     time(&claims, "iat")?;

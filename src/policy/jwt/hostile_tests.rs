@@ -58,10 +58,11 @@ impl Server {
                     match tls {
                         None => serve(stream, answer).await,
                         // A client that does not trust the certificate leaves.
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => serve(stream, answer).await,
-                            Err(_) => {}
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, answer).await;
+                            }
+                        }
                     }
                 });
             }
@@ -262,6 +263,28 @@ async fn a_fetch_that_its_clients_left_does_not_stand_in_the_way() {
         assert_eq!(find(&keys, "a", due).await, Ok(()), "the keys are still there");
         server.answers(set_of(&["new"]));
         assert_eq!(find(&keys, "a", due + Duration::from_secs(30)).await, Err(AuthError::UnknownKey));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_that_were_fetched_before_the_first_client_are_there_when_it_comes() {
+    beside(async {
+        let server = Server::start(set_of(&["a"])).await;
+        let names = |name: &str| Some(name.to_owned());
+        let settings = JwtSettings {
+            jwks_url: Some(server.url()),
+            issuer: names("me"),
+            audience: names("here"),
+            ..JwtSettings::default()
+        };
+        let authenticator = settings.load().unwrap();
+        assert_eq!(server.requests(), 0);
+        authenticator.prepare().await;
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","kid":"a"}"#);
+        let forged = format!("{header}.e30.{}", URL_SAFE_NO_PAD.encode([0; 64]));
+        assert_eq!(authenticator.verify(&forged, SystemTime::now()).await.err(), Some(AuthError::Signature));
+        assert_eq!(server.requests(), 1);
     })
     .await;
 }

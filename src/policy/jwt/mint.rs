@@ -49,7 +49,7 @@ impl Minter {
 const PRIVATE_KEY: &str = "auth.jwt.private_key_file";
 
 const NOTHING_TO_SIGN_WITH: &str =
-    "is missing; a token is signed with a private key or a secret, and only what checks tokens is configured";
+    "is missing; expected a private key here, or a secret: what only checks tokens cannot sign them";
 
 fn of_secret(settings: &JwtSettings) -> Result<(EncodingKey, Vec<Algorithm>), SettingsError> {
     let (name, secret) = settings.secret()?;

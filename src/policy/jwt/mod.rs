@@ -54,14 +54,6 @@ impl JwtAuthenticator {
         Self { settings, keys }
     }
 
-    /// Fetches the keys of `jwks_url`, so that the first client does not wait for them. Where that fails, they are fetched
-    /// when a token comes; the log says why.
-    pub async fn warm_up(&self) {
-        if let Keys::Remote(keys) = &self.keys {
-            keys.refresh(Instant::now()).await;
-        }
-    }
-
     /// Whose this token is at the time `now`. Waits only where keys have to be fetched.
     pub async fn verify(&self, token: &str, now: SystemTime) -> Result<Identity, AuthError> {
         let header = Header::of(token)?;
@@ -81,6 +73,15 @@ impl Authenticator for JwtAuthenticator {
         Box::pin(async {
             let token = credentials.token.as_ref().ok_or(AuthError::NoToken)?;
             self.verify(token.expose(), SystemTime::now()).await
+        })
+    }
+
+    /// Fetches the keys of `jwks_url`. Where that fails, they are fetched when a token comes; the log says why.
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Keys::Remote(keys) = &self.keys {
+                keys.refresh(Instant::now()).await;
+            }
         })
     }
 }

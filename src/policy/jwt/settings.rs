@@ -42,7 +42,7 @@ pub struct JwtSettings {
     pub require_audience: bool,
     /// Which `alg` tokens may have, of those that the key is for. Default: all of those.
     pub algorithms: Vec<Algorithm>,
-    /// By how much clocks may differ. Default 5 s, at most 10 s.
+    /// By how much clocks may differ. A session outlives its token by so much. Default 3 s, at most 10 s.
     #[serde(with = "crate::model::duration")]
     pub leeway: Duration,
     /// The claim that is the user's unique name. Default `sub`.
@@ -64,7 +64,7 @@ impl Default for JwtSettings {
             require_issuer: true,
             require_audience: true,
             algorithms: Vec::new(),
-            leeway: Duration::from_secs(5),
+            leeway: Duration::from_secs(3),
             principal_claim: "sub".to_owned(),
         }
     }

@@ -29,7 +29,7 @@ fn caller(name: &str) -> Option<Principal> {
 #[track_caller]
 fn check(rules: &Rules, who: &str, action: Action, target: &str, expected: Decision) {
     let (principal, target) = (caller(who), DestinationPattern::parse(target.to_owned()).unwrap());
-    let access = Access { principal: principal.as_ref(), action, target: &target };
+    let access = Access { principal: principal.as_ref(), action, is_personal: false, target: &target };
     assert_eq!(rules.decide(access), expected, "{who:?} {action:?} {target}");
 }
 
@@ -44,6 +44,31 @@ fn without_rules_everything_is_allowed_and_with_one_whatever_none_allows_is_deni
     check(&rules, "", Subscribe, "/topic/a", Allow);
     check(&rules, "ada", Send, "/topic/a", Deny);
     check(&rules, "ada", Subscribe, "/topic/b", Deny);
+}
+
+#[test]
+fn a_rule_that_is_made_in_code_is_the_one_that_a_file_has() {
+    use ActionSetting as On;
+    let made = Rules::new(&[
+        RuleSettings::allow(Who::claim("roles", "admin"), On::Subscribe, "/topic/a"),
+        RuleSettings::deny(Who::ANYONE, On::Any, "/topic/a"),
+        RuleSettings::allow(Who::AUTHENTICATED, On::Send, "/topic/*"),
+        RuleSettings::allow(Who::ANONYMOUS, On::Any, "/topic/b"),
+        RuleSettings::allow(Who::user("bob"), On::Any, "/topic/c"),
+    ])
+    .unwrap();
+    for (who, action, target, expected) in [
+        ("ada", Subscribe, "/topic/a", Allow),
+        ("bob", Subscribe, "/topic/a", Deny),
+        ("ada", Send, "/topic/a", Deny),
+        ("ada", Send, "/topic/b", Allow),
+        ("ada", Subscribe, "/topic/b", Deny),
+        ("", Subscribe, "/topic/b", Allow),
+        ("bob", Subscribe, "/topic/c", Allow),
+        ("ada", Subscribe, "/topic/c", Deny),
+    ] {
+        check(&made, who, action, target, expected);
+    }
 }
 
 #[test]
@@ -166,14 +191,18 @@ fn a_name_or_a_claim_that_would_mean_more_matches_nothing() {
         let caller = principal(trick, json!({ "tenant": trick }));
         for target in ["/topic/a/b", "/topic/a", "/topic/**", "/topic/*/b", "/queue/a/b", "/queue/**", "/queue/*/b"] {
             let target = DestinationPattern::parse(target).unwrap();
-            let access = Access { principal: Some(&caller), action: Subscribe, target: &target };
+            let access = Access { principal: Some(&caller), action: Subscribe, is_personal: false, target: &target };
             assert_eq!(rules.decide(access), Deny, "{trick:?} {target}");
         }
     }
     for claim in [json!(["a"]), json!({"a": 1}), json!(1.5), json!(true), Value::Null] {
         let caller = principal("x", json!({ "tenant": claim }));
         let target = DestinationPattern::parse("/queue/a/b").unwrap();
-        assert_eq!(rules.decide(Access { principal: Some(&caller), action: Send, target: &target }), Deny, "{claim}");
+        assert_eq!(
+            rules.decide(Access { principal: Some(&caller), action: Send, is_personal: false, target: &target }),
+            Deny,
+            "{claim}"
+        );
     }
 }
 
@@ -254,13 +283,13 @@ proptest! {
         let caller = (!name.is_empty()).then(|| Principal::new(name));
         let target = DestinationPattern::parse(target).unwrap();
         let rules = Rules::new(&settings).unwrap();
-        let decision = rules.decide(Access { principal: caller.as_ref(), action, target: &target });
+        let decision = rules.decide(Access { principal: caller.as_ref(), action, is_personal: false, target: &target });
         let reached: Vec<_> = world().into_iter().filter(|destination| target.matches(destination)).collect();
         for destination in &reached {
             let one = naive(&settings, caller.as_ref(), action, destination);
             prop_assert!(decision == Deny || one == Allow, "{} is reached", destination);
             let concrete = DestinationPattern::from(destination.clone());
-            let asked = rules.decide(Access { principal: caller.as_ref(), action, target: &concrete });
+            let asked = rules.decide(Access { principal: caller.as_ref(), action, is_personal: false, target: &concrete });
             prop_assert_eq!(asked, one, "{}", destination);
         }
     }

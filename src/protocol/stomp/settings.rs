@@ -1,3 +1,4 @@
+use crate::model::SettingsError;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -41,6 +42,38 @@ pub struct StompSettings {
     pub max_transaction_bytes: usize,
     /// How many frames all open transactions of a connection may hold together. Default 1,000.
     pub max_transaction_frames: usize,
+}
+
+/// Longer than any client is waited for.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl StompSettings {
+    /// Refuses what cannot be right.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let positive = [
+            ("stomp.max_headers", self.max_headers),
+            ("stomp.max_line_bytes", self.max_line_bytes),
+            ("stomp.max_head_bytes", self.max_head_bytes),
+            ("stomp.max_subscriptions", self.max_subscriptions),
+        ];
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(SettingsError::new(key, "0 would let nothing through; expected at least 1"));
+        }
+        let times = [("stomp.frame_timeout", self.frame_timeout), ("stomp.connect_timeout", self.connect_timeout)];
+        let wrong = |time: &Duration| time.is_zero() || *time > MAX_DURATION;
+        if let Some((key, _)) = times.into_iter().find(|(_, time)| wrong(time)) {
+            return Err(SettingsError::new(key, "expected more than 0s and at most 1 day"));
+        }
+        let beats = [
+            ("stomp.heartbeat_send", self.heartbeat_send),
+            ("stomp.heartbeat_expect", self.heartbeat_expect),
+            ("stomp.heartbeat_min", self.heartbeat_min),
+        ];
+        match beats.into_iter().find(|(_, beat)| *beat > MAX_DURATION) {
+            Some((key, _)) => Err(SettingsError::new(key, "expected at most 1 day")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Default for StompSettings {

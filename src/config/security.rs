@@ -1,0 +1,87 @@
+//! Who may come in, what they may do, and how much of it, for all endpoints whose application asks.
+
+use super::{Config, Problem};
+use crate::messaging::Messages;
+use crate::model::SettingsError;
+use crate::node::Stomp;
+use crate::policy::{Authenticator, RateSettings, Rules, TokenSettings};
+use std::fmt;
+use std::sync::Arc;
+
+/// Checked policies, ready for the endpoints.
+#[derive(Clone)]
+pub struct Security {
+    /// Where tokens may be.
+    pub tokens: TokenSettings,
+    /// Decides who a client is.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Decides what a client may do.
+    pub rules: Arc<Rules>,
+    /// How much a client may send; valid.
+    pub rates: RateSettings,
+    /// How often clients of one address may fail to show who they are.
+    pub failures_per_minute: u32,
+}
+
+/// Keys are nobody's business.
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Security").field("rates", &self.rates).finish_non_exhaustive()
+    }
+}
+
+impl Security {
+    /// Puts these policies into an endpoint.
+    fn protect(&self, stomp: Stomp) -> Stomp {
+        let stomp = stomp.authenticator(Arc::clone(&self.authenticator)).authorizer(Arc::clone(&self.rules));
+        let stomp = stomp.tokens(self.tokens.clone()).failures_per_minute(self.failures_per_minute);
+        stomp.rates(self.rates.clone())
+    }
+}
+
+impl Config {
+    /// What an endpoint that speaks STOMP is made of.
+    pub(super) fn stomp(&self, security: &Security) -> Stomp {
+        let messages = Messages::new().settings(self.messaging.clone());
+        let stomp = Stomp::new().settings(self.stomp.clone()).broker(self.broker.clone()).messages(messages);
+        security.protect(stomp)
+    }
+
+    /// Reads keys, checks rules and limits, and refuses what would not do what it seems to.
+    pub(super) fn security(&self) -> Result<Security, Problem> {
+        self.check_use()?;
+        self.rates.validate()?;
+        Ok(Security {
+            tokens: self.auth.token.clone(),
+            authenticator: self.auth.load()?,
+            rules: Arc::new(Rules::new(&self.rules)?),
+            rates: self.rates.clone(),
+            failures_per_minute: self.auth.failures_per_minute,
+        })
+    }
+
+    /// Policies that no application asks would only look like protection; an application that asks needs some.
+    fn check_use(&self) -> Result<(), Problem> {
+        if self.endpoints.values().any(|endpoint| endpoint.app.asks_policies()) {
+            return Ok(self.auth.check_exposure(self.server.listen.ip())?);
+        }
+        let default = Self::default();
+        let changed = [
+            ("auth", self.auth != default.auth),
+            ("rules", self.rules != default.rules),
+            ("rates", self.rates != default.rates),
+        ];
+        match changed.into_iter().find(|(_, is_changed)| *is_changed) {
+            Some((key, _)) => Err(Problem::new(key, NOBODY_ASKS)),
+            None => Ok(()),
+        }
+    }
+}
+
+const NOBODY_ASKS: &str = "protects nothing: no endpoint has an application that asks who its clients are";
+
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        Self::new(error.key, error.problem)
+    }
+}

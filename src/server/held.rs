@@ -1,0 +1,167 @@
+//! Answers that are held: sent by a small loop over the bare connection, with no buffer while nothing happens.
+
+use super::guarded::Guarded;
+use super::head::{Asked, BodyEnd, Head};
+use crate::transport::Held;
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper::body::Body as _;
+use poem::Response;
+use std::future::poll_fn;
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+
+/// How many bytes wait for the peer before the body is asked for more.
+const OUT_BUFFER: usize = 16 * 1024;
+
+/// A held response. Dropping it drops its body, which so learns that the client has left.
+pub(super) struct Answer {
+    head: Head,
+    body: BoxBody<Bytes, io::Error>,
+    held: Held,
+}
+
+impl Answer {
+    /// The response, if it is one to be held.
+    pub(super) fn new(response: Response, asked: Asked) -> Result<Self, Response> {
+        let Some(held) = response.data::<Held>().copied() else { return Err(response) };
+        let head = Head::new(response.status(), response.headers(), asked);
+        Ok(Self { head, body: response.into_body().into(), held })
+    }
+
+    /// Sends the answer as its body comes in, unless the peer leaves before. Returns the stream if it can be used again;
+    /// else it is closed.
+    pub(super) async fn send<S>(
+        self,
+        stream: Guarded<S>,
+        stopping: &watch::Receiver<bool>,
+    ) -> io::Result<Option<Guarded<S>>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut out = Vec::new();
+        let (coding, reusable) = match (self.held, self.head.end_of_stream()) {
+            (Held::Whole, _) => (Coding::Whole { head: Some(self.head), body: Vec::new() }, false),
+            (Held::Stream, end) => {
+                let (head, reusable) = self.head.finish(end, *stopping.borrow());
+                out = head;
+                (if end == BodyEnd::Chunk { Coding::Chunks } else { Coding::Plain }, reusable)
+            }
+        };
+        let body = self.body;
+        let mut sending = Sending { stream, body, coding, reusable, out, written: 0, ended: false, stopping };
+        poll_fn(|cx| sending.poll(cx)).await?;
+        let Sending { mut stream, reusable, .. } = sending;
+        if reusable {
+            return Ok(Some(stream));
+        }
+        stream.shutdown().await?;
+        Ok(None)
+    }
+}
+
+/// How a body's pieces become bytes on the wire.
+enum Coding {
+    /// They are collected, and sent behind the head.
+    Whole { head: Option<Head>, body: Vec<u8> },
+    /// Each is a chunk (RFC 9112, section 7.1).
+    Chunks,
+    /// As they are.
+    Plain,
+}
+
+struct Sending<'a, S> {
+    stream: Guarded<S>,
+    body: BoxBody<Bytes, io::Error>,
+    coding: Coding,
+    /// The connection can be used again when all is sent.
+    reusable: bool,
+    /// What is to be written, of which so much is written; not allocated while nothing is.
+    out: Vec<u8>,
+    written: usize,
+    /// The body came to its end.
+    ended: bool,
+    stopping: &'a watch::Receiver<bool>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sending<'_, S> {
+    /// Ready when all is sent.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.stream.poll_left(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
+        loop {
+            ready!(self.poll_write(cx))?;
+            if self.ended {
+                return Poll::Ready(Ok(()));
+            }
+            // Only now: who does not read is given nothing to wait for.
+            let waiting = self.poll_body(cx)?.is_pending();
+            if waiting && self.out.is_empty() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.out.len() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out[self.written..]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += written;
+        }
+        (self.out, self.written) = (Vec::new(), 0);
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// Takes what the body has; ready when there may be more, or nothing ever again.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.out.len() < OUT_BUFFER && !self.ended {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(frame) => {
+                    let piece = frame?.into_data().unwrap_or_default();
+                    self.add(&piece)?;
+                }
+                None => self.end(),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn add(&mut self, piece: &[u8]) -> io::Result<()> {
+        match &mut self.coding {
+            Coding::Whole { body, .. } => body.extend_from_slice(piece),
+            Coding::Plain => self.out.extend_from_slice(piece),
+            // An empty chunk would be the last.
+            Coding::Chunks if piece.is_empty() => {}
+            Coding::Chunks => {
+                self.out.reserve(piece.len() + CHUNK_OVERHEAD);
+                write!(self.out, "{:x}\r\n", piece.len())?;
+                self.out.extend_from_slice(piece);
+                self.out.extend_from_slice(b"\r\n");
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        match &mut self.coding {
+            Coding::Whole { head, body } => {
+                let Some(head) = head.take() else { return };
+                let last = *self.stopping.borrow();
+                (self.out, self.reusable) = head.finish(BodyEnd::Length(body.len()), last);
+                self.out.append(body);
+            }
+            Coding::Chunks => self.out.extend_from_slice(b"0\r\n\r\n"),
+            Coding::Plain => {}
+        }
+    }
+}
+
+/// What a chunk has around its data at the most: its size in hexadecimal, and two line ends.
+const CHUNK_OVERHEAD: usize = 16 + 4;
