@@ -95,7 +95,7 @@ fn refused(settings: Settings, stomp: Stomp) -> &'static str {
 
 #[test]
 fn o7_what_must_not_be_served_is_refused_by_its_setting() {
-    let origins = OriginSettings { allowed: vec!["*".to_owned()], credentials: true, ..OriginSettings::default() };
+    let origins = OriginSettings { allowed: vec!["*".to_owned()], credentials: true };
     assert_eq!(refused(Settings { origins, ..Settings::default() }, Stomp::new()), "origins.allowed");
 
     let rates = |session| RateSettings { session, ..RateSettings::default() };
