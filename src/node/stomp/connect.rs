@@ -35,6 +35,8 @@ impl StompSpeaker {
         }
         self.shared.users.connected(&self.client).map_err(|error| Refusal::forbidden(error).fatal())?;
         self.remember(session, &identity);
+        // A revocation that came since the first look has not found this session.
+        self.shared.check_revocation(&identity).map_err(refused)?;
         self.tell(Event::Connected(self.client.clone())).await;
         let user = identity.principal.as_ref().map(Principal::name);
         let frame = self.connection.connected(connect, &session.id().to_string(), user);

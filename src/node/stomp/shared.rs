@@ -87,9 +87,14 @@ impl Shared {
     /// Who shows these credentials, unless that was revoked.
     pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
         let identity = self.authenticator.authenticate(credentials).await?;
-        match self.revocations.is_revoked(&identity, identity.issued_at(), SystemTime::now()) {
+        self.check_revocation(&identity)?;
+        Ok(identity)
+    }
+
+    pub(super) fn check_revocation(&self, identity: &Identity) -> Result<(), AuthError> {
+        match self.revocations.is_revoked(identity, identity.issued_at(), SystemTime::now()) {
             true => Err(AuthError::Revoked),
-            false => Ok(identity),
+            false => Ok(()),
         }
     }
 
