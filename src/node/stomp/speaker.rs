@@ -11,11 +11,14 @@ use crate::node::handler::Speaker;
 use crate::node::{SessionHandle, now};
 use crate::policy::SessionRate;
 use crate::protocol::stomp::{Ack, Action, Connection, Event, Failure};
-use crate::session::{Deadline, Ending, Outgoing};
+use crate::session::{Deadline, Ending, KeepAlive, Outgoing};
 use bytestring::ByteString;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a client may take to close after its DISCONNECT was answered.
+const LINGER: Duration = Duration::from_secs(1);
 
 pub(super) struct StompSpeaker {
     pub(super) shared: Arc<Shared>,
@@ -31,6 +34,8 @@ pub(super) struct StompSpeaker {
     pub(super) token_id: Option<ByteString>,
     /// Whether a frame has begun and has not ended.
     partial: bool,
+    /// Whether the client has said DISCONNECT. What comes behind it is nobody's.
+    parted: bool,
 }
 
 impl StompSpeaker {
@@ -45,6 +50,7 @@ impl StompSpeaker {
             next_place: 0,
             token_id: None,
             partial: false,
+            parted: false,
         }
     }
 
@@ -61,7 +67,7 @@ impl StompSpeaker {
     async fn receive(&mut self, session: &SessionHandle, message: Message) {
         self.connection.receive(message);
         let mut frames = false;
-        while session.is_open() {
+        while session.is_open() && !self.parted {
             let event = match self.connection.next_event() {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
@@ -99,11 +105,25 @@ impl StompSpeaker {
                 Ok(())
             }
             Event::Disconnect { receipt } => {
-                self.receipt(session, receipt);
-                session.close();
+                self.part(session, receipt);
                 Ok(())
             }
         }
+    }
+
+    /// The client has said its last word. One that asked for a receipt closes when it has that (STOMP 1.2, "DISCONNECT"), and
+    /// may be confused by a connection that is closed before; it has a moment for it.
+    fn part(&mut self, session: &SessionHandle, receipt: Option<ByteString>) {
+        self.parted = true;
+        self.subscriptions.clear();
+        if receipt.is_none() {
+            return session.close();
+        }
+        let filler = self.shared.phrases.heartbeat(&self.connection);
+        session.0.keep_alive(KeepAlive { send_every: None, filler, expect_within: None, last_words: None });
+        self.receipt(session, receipt);
+        let ending = Ending { at: now() + LINGER, disconnect: Disconnect::NORMAL, last_words: None };
+        session.0.end_at(Deadline::Authentication, Some(ending));
     }
 
     /// Carries out one SEND, ACK or NACK.
