@@ -224,6 +224,16 @@ impl StompClient {
         }
     }
 
+    /// What comes behind all frames.
+    pub async fn last(&mut self) -> Heard {
+        loop {
+            match self.next().await {
+                Heard::Frame(_) => {}
+                heard => return heard,
+            }
+        }
+    }
+
     /// The next frame.
     pub async fn frame(&mut self) -> Frame {
         match self.next().await {
