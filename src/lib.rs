@@ -38,7 +38,7 @@ pub use model::{
     Principal, Publication, Secret, SessionId, SettingsError, Transport,
 };
 pub use node::{
-    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SockJsSettings, Stats, Stomp,
+    Byway, Drained, FeedSettings, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SockJsSettings, Stats, Stomp,
     WebSocketSettings,
 };
 pub use policy::OriginSettings;

@@ -2,6 +2,7 @@
 
 use super::SessionHandle;
 use super::byway::Node;
+use super::feed::Feeds;
 use crate::model::{Disconnect, Message, Secret};
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
@@ -51,6 +52,11 @@ pub(super) trait Language: Send + Sync {
 
     /// The token that comes with a request, if that is a place for one.
     fn token(&self, _: &HeaderMap, _: Option<&str>) -> Option<Secret> {
+        None
+    }
+
+    /// Who opens feeds, if there are any.
+    fn feeds(&self) -> Option<&Feeds> {
         None
     }
 
