@@ -112,7 +112,9 @@ impl Feeds {
     fn check_count(&self, destinations: &[DestinationPattern]) -> Result<(), FeedRefusal> {
         let max = self.settings.max_destinations;
         match destinations.len() {
-            0 => Err(FeedRefusal::bad_request("name a destination: /feed/topic/news, or /feed?destination=/topic/news")),
+            0 => {
+                Err(FeedRefusal::bad_request("name a destination: /feed/topic/news, or /feed?destination=/topic/news"))
+            }
             count if count > max => Err(FeedRefusal::bad_request(format!("a feed has at most {max} destinations"))),
             _ => Ok(()),
         }
@@ -122,7 +124,9 @@ impl Feeds {
         let Beginning::After(id) = &request.beginning else { return Ok(None) };
         let positions = Positions::parse(id, request.destinations.len());
         positions.map(Some).ok_or_else(|| {
-            FeedRefusal::bad_request("expected the id of an event of a feed of the same destinations, in the same order")
+            FeedRefusal::bad_request(
+                "expected the id of an event of a feed of the same destinations, in the same order",
+            )
         })
     }
 
@@ -295,7 +299,8 @@ impl Opened<'_> {
             let what = Past::Gap(topic.as_str().to_owned(), missed(gap));
             self.late.push_back(Late { slot, position: begins, what });
         }
-        let kept = |(offset, publication)| Late { slot, position: Position::Kept(offset), what: Past::Kept(publication) };
+        let kept =
+            |(offset, publication)| Late { slot, position: Position::Kept(offset), what: Past::Kept(publication) };
         self.late.extend(publications.into_iter().map(kept));
         Ok(())
     }

@@ -64,7 +64,9 @@ impl Feed {
 
     /// The next piece of a stream; `None` when the session was lost.
     pub(crate) async fn next(&mut self) -> Option<Piece> {
-        if self.opened && let Some(bytes) = self.next_of_the_past() {
+        if self.opened
+            && let Some(bytes) = self.next_of_the_past()
+        {
             return Some(Piece { bytes, last: false });
         }
         let format = self.records.format;
@@ -115,7 +117,9 @@ impl Feed {
             self.late.clear();
         }
         let mut piece = String::new();
-        while piece.len() < PIECE && let Some(late) = self.late.pop_front() {
+        while piece.len() < PIECE
+            && let Some(late) = self.late.pop_front()
+        {
             piece.push_str(&self.write_late(&late));
         }
         (!piece.is_empty()).then(|| piece.into())
@@ -123,7 +127,10 @@ impl Feed {
 
     fn page_of_the_past(&mut self) -> Vec<String> {
         let (mut page, mut bytes) = (Vec::new(), 0);
-        while page.len() < self.page.0 && bytes < self.page.1 && let Some(late) = self.late.pop_front() {
+        while page.len() < self.page.0
+            && bytes < self.page.1
+            && let Some(late) = self.late.pop_front()
+        {
             let message = self.write_late(&late);
             bytes += message.len();
             page.push(message);

@@ -41,7 +41,10 @@ impl FeedSettings {
     /// Refuses what cannot be right.
     pub fn validate(&self) -> Result<(), SettingsError> {
         if self.max_destinations == 0 {
-            return Err(SettingsError::new("feeds.max_destinations", "0 would let nothing through; expected at least 1"));
+            return Err(SettingsError::new(
+                "feeds.max_destinations",
+                "0 would let nothing through; expected at least 1",
+            ));
         }
         let durations =
             [("feeds.max_wait", self.max_wait), ("feeds.heartbeat", self.heartbeat), ("feeds.retry", self.retry)];

@@ -3,14 +3,16 @@
 use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
-use crate::model::{Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError};
+use crate::model::{
+    Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError,
+};
 use crate::node::broker::{Broker, Deliveries, Inbox, Owner};
 use crate::node::byway::Node;
 use crate::node::hub::Hub;
 use crate::node::now;
 use crate::policy::{
-    Access, Action, AddressKey, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity, RateLimits,
-    Revocation, Revocations, RevocationsFull, TokenSettings,
+    Access, Action, AddressKey, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity,
+    RateLimits, Revocation, Revocations, RevocationsFull, TokenSettings,
 };
 use crate::protocol::stomp::StompSettings;
 use bytestring::ByteString;
