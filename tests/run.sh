@@ -2,7 +2,7 @@
 # Runs every test of Byway, from a clean checkout, and installs what they need.
 #
 #   tests/run.sh            everything
-#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples autobahn bench
+#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples feeds autobahn bench
 #
 # Each suite's output is kept in tests/.cache/logs. The last line counts all tests of all suites; the exit status is
 # 0 only when none failed. A suite that cannot run on this machine says why, and is counted as skipped.
@@ -15,7 +15,7 @@ logs=$cache/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples autobahn bench)
+[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds autobahn bench)
 
 wanted() {
   local suite
@@ -85,7 +85,7 @@ fuzz() {
 
 test_server=$root/target/debug/examples/sockjs_test_server
 
-# The published clients, and the visitors of the demo page and of the examples.
+# The published clients, and the visitors of the demo page, of the examples and of feeds.
 clients() {
   cargo build --locked --bin byway --examples || return
   BYWAY=$root/target/debug/byway BYWAY_TEST_SERVER=$test_server BYWAY_EXAMPLES=$root/target/debug/examples \
@@ -116,12 +116,12 @@ bench() {
   cargo bench --locked --bench budgets -- --quick
 }
 
-if wanted node || wanted browser || wanted demo || wanted examples; then
+if wanted node || wanted browser || wanted demo || wanted examples || wanted feeds; then
   tests/install.sh
 fi
 for name in "${suites[@]}"; do
   case $name in
-    node | browser | demo | examples) suite "$name" clients "$name" ;;
+    node | browser | demo | examples | feeds) suite "$name" clients "$name" ;;
     *) suite "$name" "$name" ;;
   esac
 done
