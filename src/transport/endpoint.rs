@@ -21,8 +21,12 @@ impl Byway {
     /// `/websocket`, `/info`, `/iframe*.html`, and SockJS's `/{server}/{session}/{transport}`; and where it speaks STOMP, feeds
     /// below `/feed`.
     ///
+    /// Whoever decides who clients are gets ready now ([`Authenticator::prepare`](crate::policy::Authenticator::prepare)), if
+    /// this is called within a tokio runtime, and when the first session opens otherwise.
+    ///
     /// A [`Principal`](crate::Principal) that a middleware put into the request's data becomes the session's.
     pub fn endpoint(&self) -> Endpoint {
+        self.0.prepare();
         Endpoint { node: Arc::clone(&self.0) }
     }
 }

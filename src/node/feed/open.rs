@@ -16,7 +16,7 @@ use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
 use crate::node::stomp::{Denied, Shared};
 use crate::node::{self, now};
-use crate::policy::{self, Action, AddressKey, AuthError, RateKeys, SessionRate, Verdict};
+use crate::policy::{self, Action, AddressKey, AuthError, RateKeys, SessionRate, Stage, Verdict};
 use crate::protocol::feed::Format;
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
@@ -146,11 +146,13 @@ impl Feeds {
             address: AddressKey::from(client.remote_addr()),
             destination: None,
         };
+        let mut stage = Stage::START;
         loop {
-            let (limit, retry_after) = match self.shared.rates.check(&keys, 0, now()) {
+            let (limit, retry_after) = match self.shared.rates.check(&keys, 0, stage, now()) {
                 Verdict::Pass => return Ok(()),
-                Verdict::Wait(wait) => {
-                    tokio::time::sleep(wait).await;
+                Verdict::Wait { time, then } => {
+                    stage = then;
+                    tokio::time::sleep(time).await;
                     continue;
                 }
                 Verdict::Refuse { limit, retry_after } => (limit, retry_after),
@@ -242,7 +244,7 @@ impl Feeds {
     /// The session is this identity's, for as long as that lasts. What was revoked while it was looked at is revoked.
     fn remember(&self, cell: &Cell, identity: &policy::Identity) {
         self.shared.tokens_in_use.remember(cell.who.id, identity.token_id.as_ref());
-        if self.shared.is_revoked(identity) {
+        if self.shared.check_revocation(identity).is_err() {
             cell.close(Disconnect::REVOKED);
         }
         let Some(end) = identity.expires_at else { return };

@@ -6,6 +6,7 @@
 mod acknowledge;
 mod charge;
 mod connect;
+mod phrases;
 mod refusal;
 mod send;
 mod settings;
@@ -23,6 +24,7 @@ use super::feed::Feeds;
 use super::handler::{Language, Speaker};
 use super::hub::Hub;
 use super::settings::Settings;
+use super::stats::Stats;
 use crate::messaging::Messenger;
 use crate::model::{Secret, SettingsError};
 use crate::protocol::stomp::Version;
@@ -55,9 +57,20 @@ impl Language for StompLanguage {
         self.shared.attach(node);
     }
 
+    fn prepare(&self, runtime: &Handle) {
+        self.shared.prepare(runtime);
+    }
+
     fn run_on(&self, runtime: &Handle) {
+        self.shared.prepare(runtime);
         self.shared.broker.run_on(runtime);
         self.shared.keep_tidy(runtime);
+    }
+
+    fn count(&self, stats: &mut Stats) {
+        stats.limit_hits =
+            self.shared.rates.hits().chain([("connect_failures", self.shared.failures.hits())]).collect();
+        stats.connect_failures = self.shared.failures.failures();
     }
 }
 

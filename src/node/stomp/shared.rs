@@ -1,5 +1,6 @@
 //! What all STOMP sessions and feeds of an endpoint share.
 
+use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
@@ -30,6 +31,9 @@ const MAX_REVOCATIONS: usize = 10_000;
 /// How often what is over is forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
+/// How long whoever decides who clients are may take to get ready.
+const PREPARE_WITHIN: Duration = Duration::from_secs(60);
+
 pub(in crate::node) struct Shared {
     pub(in crate::node) stomp: Arc<StompSettings>,
     pub(in crate::node) tokens: TokenSettings,
@@ -39,10 +43,12 @@ pub(in crate::node) struct Shared {
     pub(in crate::node) rates: RateLimits,
     pub(in crate::node) failures: ConnectFailures,
     pub(in crate::node) tokens_in_use: TokensInUse,
+    pub(super) phrases: Phrases,
     revocations: Revocations,
     authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
     node: OnceLock<Weak<Node>>,
+    is_prepared: AtomicBool,
     is_kept_tidy: AtomicBool,
 }
 
@@ -58,10 +64,12 @@ impl Shared {
             rates: RateLimits::new(&stomp.rates, now()),
             failures: ConnectFailures::new(stomp.failures_per_minute, now()),
             tokens_in_use: TokensInUse::default(),
+            phrases: Phrases::default(),
             revocations: Revocations::new(MAX_REVOCATIONS),
             authenticator: stomp.authenticator,
             authorizer: stomp.authorizer,
             node: OnceLock::new(),
+            is_prepared: AtomicBool::new(false),
             is_kept_tidy: AtomicBool::new(false),
         }))
     }
@@ -107,14 +115,15 @@ impl Shared {
     /// Who shows these credentials, unless that was revoked.
     async fn identify(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
         let identity = self.authenticator.authenticate(credentials).await?;
-        match self.is_revoked(&identity) {
-            true => Err(AuthError::Revoked),
-            false => Ok(identity),
-        }
+        self.check_revocation(&identity)?;
+        Ok(identity)
     }
 
-    pub(in crate::node) fn is_revoked(&self, identity: &Identity) -> bool {
-        self.revocations.is_revoked(identity, identity.issued_at(), SystemTime::now())
+    pub(in crate::node) fn check_revocation(&self, identity: &Identity) -> Result<(), AuthError> {
+        match self.revocations.is_revoked(identity, identity.issued_at(), SystemTime::now()) {
+            true => Err(AuthError::Revoked),
+            false => Ok(()),
+        }
     }
 
     /// Whether the client may do this with all that `target` reaches.
@@ -149,6 +158,15 @@ impl Shared {
         let user = client.principal().map(|principal| Owner::User(principal.as_text().clone()));
         let (destination, owners) = (own.clone(), [Some(Owner::Session(client.id())), user]);
         owners.into_iter().flatten().map(move |owner| Inbox { owner, destination: destination.clone() })
+    }
+
+    /// Lets whoever decides who clients are get ready, once and beside everything else.
+    pub(in crate::node) fn prepare(&self, runtime: &Handle) {
+        if self.is_prepared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let authenticator = Arc::clone(&self.authenticator);
+        runtime.spawn(async move { tokio::time::timeout(PREPARE_WITHIN, authenticator.prepare()).await.ok() });
     }
 
     /// Forgets what is over, from time to time, for as long as the endpoint is there.
