@@ -38,8 +38,8 @@ pub use model::{
     Principal, Publication, Secret, SessionId, SettingsError, Transport,
 };
 pub use node::{
-    Byway, Drained, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SockJsSettings, Stats, Stomp,
-    WebSocketSettings,
+    Byway, Drained, FeedSettings, Group, Handler, LimitSettings, PublishError, SessionHandle, Settings, SockJsSettings,
+    Stats, Stomp, WebSocketSettings,
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};

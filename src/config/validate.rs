@@ -174,7 +174,7 @@ impl EndpointSection {
         let byway = self.app.byway(self.settings(), stomp);
         // What is wrong with the endpoint itself has a key within its section; policies and STOMP have their own.
         let byway = byway.map_err(|error| match error.key.split('.').next() {
-            Some("stomp" | "broker" | "messaging" | "rates") => Problem::from(error),
+            Some("stomp" | "broker" | "messaging" | "rates" | "feeds") => Problem::from(error),
             _ => Problem::new(key(error.key), error.problem),
         })?;
         Ok(Mounted { name: name.to_owned(), path: self.path.clone(), application: self.app, byway })

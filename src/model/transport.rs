@@ -19,10 +19,16 @@ pub enum Transport {
     Htmlfile,
     /// Long-polling by script tags.
     Jsonp,
+    /// A feed of server-sent events.
+    FeedEvents,
+    /// A feed of lines of JSON.
+    FeedLines,
+    /// One answer of a feed to a client that asks again and again.
+    FeedPoll,
 }
 
 impl Transport {
-    /// Every transport, in the order in which clients prefer them.
+    /// Every transport of sessions that go both ways, in the order in which clients prefer them.
     pub const ALL: [Self; 7] = [
         Self::Websocket,
         Self::RawWebsocket,
@@ -32,6 +38,9 @@ impl Transport {
         Self::Htmlfile,
         Self::Jsonp,
     ];
+
+    /// The ways in which those who only listen get a feed.
+    pub const FEEDS: [Self; 3] = [Self::FeedEvents, Self::FeedLines, Self::FeedPoll];
 
     /// The transport's one name.
     pub const fn name(self) -> &'static str {
@@ -43,6 +52,9 @@ impl Transport {
             Self::Eventsource => "eventsource",
             Self::Htmlfile => "htmlfile",
             Self::Jsonp => "jsonp",
+            Self::FeedEvents => "feed_events",
+            Self::FeedLines => "feed_lines",
+            Self::FeedPoll => "feed_poll",
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::cell::{Cell, Identity};
 use super::drain::{Drained, drain};
 use super::driver::{Input, SocketInput, drive};
+use super::feed::Feeds;
 use super::group::{Group, Groups};
 use super::handler::{Handler, Language, Raw, Speaker};
 use super::hub::Hub;
@@ -196,6 +197,11 @@ impl Node {
         self.language.token(headers, query)
     }
 
+    /// Who opens feeds, if the endpoint has any.
+    pub(crate) fn feeds(&self) -> Option<&Feeds> {
+        self.language.feeds()
+    }
+
     pub(crate) fn lookup(&self, name: &str, principal: Option<&Principal>) -> Lookup {
         self.registry.lookup(name, principal)
     }
@@ -236,15 +242,32 @@ impl Node {
     }
 
     fn open_admitted(self: &Arc<Self>, opening: Opening, name: Option<&str>) -> (Arc<Cell>, Box<dyn Speaker>) {
-        self.groups.run_on(&Handle::current());
-        self.language.run_on(&Handle::current());
         let Opening { transport, principal, remote, protocol, token } = opening;
-        let id = SessionId(self.ids.fetch_add(1, Ordering::Relaxed));
-        let session = Session::new(Arc::clone(&self.session_settings), now());
+        let id = self.next_id();
         let inbox = name
             .map(|_| Box::new(Inbox::new(self.settings.limits.inbox_messages, self.settings.limits.max_body_bytes)));
         let identity = Identity { id, transport, principal, remote, protocol, name: name.map(Into::into) };
-        let cell = Cell::new(identity, Arc::clone(self), session, inbox);
+        let cell = self.open_cell(identity, Arc::clone(&self.session_settings), inbox);
+        let speaker = self.language.speaker(&SessionHandle(Arc::clone(&cell)), token);
+        (cell, speaker)
+    }
+
+    /// An id that no session had.
+    pub(super) fn next_id(&self) -> SessionId {
+        SessionId(self.ids.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Opens a session that was let in; somebody has to [drive] it.
+    pub(super) fn open_cell(
+        self: &Arc<Self>,
+        identity: Identity,
+        settings: Arc<SessionSettings>,
+        inbox: Option<Box<Inbox>>,
+    ) -> Arc<Cell> {
+        self.groups.run_on(&Handle::current());
+        self.language.run_on(&Handle::current());
+        let Identity { id, transport, remote, .. } = identity;
+        let cell = Cell::new(identity, Arc::clone(self), Session::new(settings, now()), inbox);
         self.registry.insert(Arc::clone(&cell));
         self.counters.opened(transport);
         if self.draining.load(Ordering::Acquire) {
@@ -252,8 +275,7 @@ impl Node {
             cell.close(Disconnect::GOING_AWAY);
         }
         tracing::debug!(session = %id, %transport, %remote, "session opened");
-        let speaker = self.language.speaker(&SessionHandle(Arc::clone(&cell)), token);
-        (cell, speaker)
+        cell
     }
 
     /// A session has stopped being open: it takes no part in anything any more. False when that was known.

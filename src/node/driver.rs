@@ -66,7 +66,7 @@ async fn run(cell: Arc<Cell>, input: Input, speaker: &mut dyn Speaker) {
 
 /// Where a session's messages come from.
 pub(super) enum Input {
-    /// POST requests put them into the session's inbox.
+    /// POST requests put them into the session's inbox; a session without one only listens.
     Inbox,
     /// The driver reads them from a WebSocket.
     Socket(Box<Socket>),
@@ -193,8 +193,7 @@ impl Driver {
 
     fn poll_inbox(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let open = self.poll_background(cx);
-        let Some(inbox) = &self.cell.inbox else { return Poll::Ready(None) };
-        match inbox.pop() {
+        match self.cell.inbox.as_ref().and_then(|inbox| inbox.pop()) {
             Some(message) => {
                 self.cell.with(|session| session.received(message.len()));
                 self.cell.cork();

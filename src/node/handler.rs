@@ -2,6 +2,7 @@
 
 use super::SessionHandle;
 use super::byway::Node;
+use super::feed::Feeds;
 use super::stats::Stats;
 use crate::model::{Disconnect, Message, Secret};
 use futures_util::future::BoxFuture;
@@ -52,6 +53,11 @@ pub(super) trait Language: Send + Sync {
 
     /// The token that comes with a request, if that is a place for one.
     fn token(&self, _: &HeaderMap, _: Option<&str>) -> Option<Secret> {
+        None
+    }
+
+    /// Who opens feeds, if there are any.
+    fn feeds(&self) -> Option<&Feeds> {
         None
     }
 

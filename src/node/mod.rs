@@ -7,6 +7,7 @@ mod byway;
 mod cell;
 mod drain;
 mod driver;
+mod feed;
 mod group;
 mod handle;
 mod handler;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use byway::Byway;
 pub use drain::Drained;
+pub use feed::FeedSettings;
 pub use group::Group;
 pub use handle::SessionHandle;
 pub use handler::Handler;
@@ -34,6 +36,7 @@ pub use stomp::Stomp;
 
 pub(crate) use byway::{Node, Opening};
 pub(crate) use driver::SocketInput;
+pub(crate) use feed::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Polled};
 pub(crate) use io::{Io, Upgraded};
 pub(crate) use receiver::Receiver;
 pub(crate) use registry::{Lookup, OpenError};

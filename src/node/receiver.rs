@@ -12,13 +12,13 @@ use std::task::{Context, Poll};
 pub(crate) struct Receiver {
     cell: Arc<Cell>,
     id: ReceiverId,
-    finished: bool,
+    how: Detach,
 }
 
 impl Receiver {
     pub(super) fn attach(cell: Arc<Cell>, take: Take) -> Result<Self, AttachError> {
         let id = cell.update(|session| session.attach_receiver(take, now()))?;
-        Ok(Self { cell, id, finished: false })
+        Ok(Self { cell, id, how: Detach::Aborted })
     }
 
     /// Waits for the next frame; `None` when the receiver is not attached any more.
@@ -39,13 +39,21 @@ impl Receiver {
 
     /// The response ended as it should.
     pub(crate) fn finish(mut self) {
-        self.finished = true;
+        self.how = Detach::Finished;
+    }
+
+    /// The same, and the session with it.
+    pub(super) fn finish_session(mut self) {
+        self.how = Detach::Last;
+    }
+
+    pub(super) fn is_session_open(&self) -> bool {
+        self.cell.with(|session| session.is_open())
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        let how = if self.finished { Detach::Finished } else { Detach::Aborted };
-        self.cell.update(|session| session.detach(self.id, how, now()));
+        self.cell.update(|session| session.detach(self.id, self.how, now()));
     }
 }

@@ -151,6 +151,8 @@ impl Settings {
         )?;
         let tokens = self.websocket.protocols.iter().all(|protocol| is_token(protocol));
         ensure(tokens, "websocket.protocols", "expected tokens such as v12.stomp")?;
+        let sockjs = self.sockjs.transports.iter().all(|transport| Transport::ALL.contains(transport));
+        ensure(sockjs, "sockjs.transports", "feeds are switched on and off by feeds.enabled")?;
         crate::policy::OriginPolicy::new(&self.origins)?;
         Ok(())
     }

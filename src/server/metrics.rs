@@ -164,7 +164,8 @@ fn samples<'a>(stats: &'a [(&'a str, Stats)], values: impl Fn(&Stats) -> Vec<Val
 
 fn by_transport(counts: &std::collections::BTreeMap<&'static str, u64>) -> Vec<Value> {
     let count = |transport: &Transport| counts.get(transport.name()).copied().unwrap_or_default();
-    Transport::ALL.iter().map(|transport| (Some(("transport", transport.name())), count(transport))).collect()
+    let all = Transport::ALL.iter().chain(&Transport::FEEDS);
+    all.map(|transport| (Some(("transport", transport.name())), count(transport))).collect()
 }
 
 fn both_ways(inbound: u64, outbound: u64) -> Vec<Value> {

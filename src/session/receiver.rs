@@ -26,6 +26,8 @@ pub enum AttachError {
 pub enum Detach {
     /// Its response ended as it should: another receiver is expected.
     Finished,
+    /// The same, and no other receiver will come.
+    Last,
     /// Its client broke the connection off.
     Aborted,
 }
@@ -140,8 +142,8 @@ impl Session {
         matches!(&self.carrier, Carrier::Receiver(receiver) if receiver.id == id)
     }
 
-    /// Tells how a receiver went. An open session whose client broke off ends at once; otherwise the session waits
-    /// `disconnect_delay` for the next receiver.
+    /// Tells how a receiver went. An open session whose client broke off ends at once, and so does any whose last receiver
+    /// has gone; otherwise the session waits `disconnect_delay` for the next receiver.
     pub fn detach(&mut self, id: ReceiverId, how: Detach, now: Instant) {
         if !self.is_attached(id) {
             return;
@@ -151,6 +153,7 @@ impl Session {
         self.timers.disarm(Timer::Closing);
         match how {
             Detach::Aborted if self.is_open() => self.finish(Disconnect::INTERRUPTED),
+            Detach::Last => self.finish(Disconnect::NORMAL),
             _ => self.timers.arm(Timer::Absence, now + self.settings.disconnect_delay),
         }
     }

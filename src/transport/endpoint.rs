@@ -1,7 +1,7 @@
 //! The endpoint: URL to row, and the checks that all rows share.
 
 use super::exchange::Exchange;
-use super::{Cors, Row, TABLE, iframe, info, origin, respond, websocket};
+use super::{Cors, Row, TABLE, feed, iframe, info, origin, respond, websocket};
 use crate::model::Transport;
 use crate::node::{Byway, Node};
 use crate::protocol::sockjs::{GREETING, SockJsPath};
@@ -18,7 +18,8 @@ pub struct Endpoint {
 
 impl Byway {
     /// This endpoint's URLs, to be nested in a poem route: a greeting and plain WebSockets at the endpoint itself,
-    /// `/websocket`, `/info`, `/iframe*.html`, and SockJS's `/{server}/{session}/{transport}`.
+    /// `/websocket`, `/info`, `/iframe*.html`, and SockJS's `/{server}/{session}/{transport}`; and where it speaks STOMP, feeds
+    /// below `/feed`.
     ///
     /// Whoever decides who clients are gets ready now ([`Authenticator::prepare`](crate::policy::Authenticator::prepare)), if
     /// this is called within a tokio runtime, and when the first session opens otherwise.
@@ -41,6 +42,9 @@ impl poem::Endpoint for Endpoint {
 /// Finds who answers. None of this is async: the future of each layer would hold the request, for as long as a poll waits.
 fn answer(node: Arc<Node>, request: Request) -> BoxFuture<'static, Response> {
     let path = request.uri().path().to_owned();
+    if let Some(destination) = feed::path(&path).filter(|_| node.feeds().is_some()) {
+        return feed_url(node, request, destination);
+    }
     let response = match SockJsPath::parse(&path) {
         Some(SockJsPath::Session { session, transport }) => return session_url(node, request, session, transport),
         Some(SockJsPath::Root) => root(node, request),
@@ -49,6 +53,20 @@ fn answer(node: Arc<Node>, request: Request) -> BoxFuture<'static, Response> {
         Some(SockJsPath::RawWebSocket) => raw_websocket(node, request),
         None if path == iframe::CLIENT_PATH => iframe::client_library(&request),
         None => respond::not_found(),
+    };
+    ready(response).boxed()
+}
+
+/// `/feed` and all below it.
+fn feed_url(node: Arc<Node>, request: Request, path: &str) -> BoxFuture<'static, Response> {
+    if let Some(refusal) = origin::refuse_foreign(&node, &request) {
+        return ready(refusal).boxed();
+    }
+    let exchange = Exchange { node, request, session: String::new(), cors: Cors::Xhr };
+    let response = match *exchange.request.method() {
+        Method::GET => return feed::feed(exchange, path.to_owned()).boxed(),
+        Method::OPTIONS => preflight(&exchange, "OPTIONS, GET"),
+        _ => respond::method_not_allowed("OPTIONS, GET"),
     };
     ready(response).boxed()
 }

@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod exchange;
+mod feed;
 mod held;
 mod iframe;
 mod info;

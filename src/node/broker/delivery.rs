@@ -2,6 +2,7 @@
 
 use crate::broker::{SlowConsumerPolicy, SlowConsumerSettings};
 use crate::model::{Destination, Message, Publication};
+use crate::node::feed::FeedForm;
 use crate::node::hub::Kind;
 use crate::protocol::stomp::{self, Tail, Version};
 use crate::session::{OnFull, Outgoing};
@@ -33,9 +34,14 @@ pub(super) enum WhenSlow {
     KeepNewest(u64),
 }
 
-/// What a subscriber's MESSAGE frames have that others' do not. Those who want the same share the bytes.
+/// What a subscriber's messages have that others' do not. Those who want the same share the bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(in crate::node) struct Form(Arc<Wanted>);
+pub(in crate::node) enum Form {
+    /// MESSAGE frames.
+    Stomp(Arc<Wanted>),
+    /// Records of a feed.
+    Feed(FeedForm),
+}
 
 #[derive(PartialEq, Eq, Hash)]
 pub(in crate::node) struct Wanted {
@@ -77,20 +83,27 @@ impl Accepted {
         &self.publication.destination
     }
 
-    /// The MESSAGE frame in this form.
+    /// The message in this form.
     pub(super) fn message(&self, form: &Form) -> Arc<Outgoing> {
-        let wanted = &form.0;
+        let message = match form {
+            Form::Stomp(wanted) => self.frame(wanted),
+            Form::Feed(form) => Message::text(form.record(&self.publication, self.number)),
+        };
+        match &self.on_full {
+            None => Outgoing::new(message),
+            Some(policy) => Outgoing::with_policy(message, policy.of_subscription(form.place())),
+        }
+    }
+
+    /// The MESSAGE frame.
+    fn frame(&self, wanted: &Wanted) -> Message {
         let id = wanted.message_id(self.number);
         let frame = self.tail(wanted).message(&stomp::Form {
             subscription: wanted.subscription.as_deref(),
             message_id: &id,
             ack: wanted.acknowledged.then_some(&id),
         });
-        let message = if wanted.binary { in_binary(frame) } else { frame };
-        match &self.on_full {
-            None => Outgoing::new(message),
-            Some(policy) => Outgoing::with_policy(message, policy.of_subscription(wanted.place)),
-        }
+        if wanted.binary { in_binary(frame) } else { frame }
     }
 
     fn tail(&self, wanted: &Wanted) -> &Tail {
@@ -138,11 +151,14 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Form {
     pub(in crate::node) fn new(wanted: Wanted) -> Self {
-        Self(Arc::new(wanted))
+        Self::Stomp(Arc::new(wanted))
     }
 
     pub(super) fn place(&self) -> u64 {
-        self.0.place
+        match self {
+            Self::Stomp(wanted) => wanted.place,
+            Self::Feed(form) => form.slot as u64,
+        }
     }
 }
 

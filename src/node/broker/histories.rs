@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 /// The header that says where in its topic's history a message is. A client that shows the last one it has seen in the
 /// header [`SINCE`] of its next SUBSCRIBE gets what came behind it.
-pub(super) const OFFSET: &str = "offset";
+pub(in crate::node) const OFFSET: &str = "offset";
 
 /// The header of SUBSCRIBE that asks for what came after an [`OFFSET`].
 pub(in crate::node) const SINCE: &str = "since";
@@ -37,6 +37,21 @@ pub(in crate::node) enum Past {
 pub(in crate::node) struct Offset {
     epoch: u64,
     offset: u64,
+}
+
+impl Offset {
+    /// A place in no history.
+    pub(in crate::node) const NOWHERE: Self = Self { epoch: 0, offset: 0 };
+}
+
+/// What of the past a feed gets.
+pub(in crate::node) struct Followed {
+    /// Where it is behind the gap and before the first of `publications`; `None` where the topic has no history.
+    pub(in crate::node) position: Option<Offset>,
+    /// What it has missed for good.
+    pub(in crate::node) gap: Option<Gap>,
+    /// The oldest first.
+    pub(in crate::node) publications: Vec<(Offset, Arc<Publication>)>,
 }
 
 impl fmt::Display for Offset {
@@ -74,29 +89,33 @@ impl Histories {
 
     /// Keeps a publication, if its topic has a history; it is marked with its place there then.
     pub(super) fn record(&self, publication: Publication) -> Publication {
-        let Some(settings) = self.settings.history(&publication.destination) else { return publication };
         let mut kept = self.kept.lock();
-        let Kept { topics, bytes, next_epoch } = &mut *kept;
-        if topics.len() >= self.settings.max_histories {
-            topics.retain(|_, history| !history.is_empty());
-        }
-        if topics.len() >= self.settings.max_histories && !topics.contains_key(&publication.destination) {
-            return publication;
-        }
-        let mut begin = || {
-            *next_epoch += 1;
-            History::new(*next_epoch, settings.clone())
-        };
-        let history = topics.entry(publication.destination.clone()).or_insert_with(&mut begin);
-        if *bytes + publication.size() > self.settings.max_history_bytes {
-            // Beginning anew tells everybody that something is missing.
-            *bytes -= history.bytes();
-            *history = begin();
-        }
+        let over = kept.bytes + publication.size() > self.settings.max_history_bytes;
+        let Some(history) = kept.history(&publication.destination, &self.settings, over) else { return publication };
         let before = history.bytes();
         let offset = history.push(Arc::new(publication.clone()), now());
-        *bytes = *bytes - before + history.bytes();
-        publication.with_header(OFFSET, Offset { epoch: history.epoch(), offset }.to_string())
+        let (epoch, after) = (history.epoch(), history.bytes());
+        kept.bytes = kept.bytes - before + after;
+        publication.with_header(OFFSET, Offset { epoch, offset }.to_string())
+    }
+
+    /// What a feed gets of the past. Its topic's history begins now if there was none, so that it has a position.
+    pub(super) fn follow(&self, destination: &Destination, past: Option<Past>) -> Followed {
+        let mut kept = self.kept.lock();
+        let Some(history) = kept.history(destination, &self.settings, false) else {
+            let gap = matches!(past, Some(Past::Since(_))).then_some(Gap::Unknown);
+            return Followed { position: None, gap, publications: Vec::new() };
+        };
+        let before = history.bytes();
+        let (publications, gap) = past.map_or_else(Default::default, |past| past.of(history));
+        let (epoch, newest, after) = (history.epoch(), history.offset(), history.bytes());
+        kept.bytes -= before - after;
+        let at = |offset| Offset { epoch, offset };
+        Followed {
+            position: Some(at(newest - publications.len() as u64)),
+            gap,
+            publications: publications.into_iter().map(|(offset, publication)| (at(offset), publication)).collect(),
+        }
     }
 
     /// What a subscriber asks for, oldest first, with an empty message in the place of what is not there any more.
@@ -108,19 +127,50 @@ impl Histories {
             return missed.into_iter().collect();
         };
         let before = history.bytes();
-        let (publications, missed) = match past {
-            Past::Last(n) => (history.last(n, now()), None),
-            Past::Since(Offset { epoch, offset }) => {
-                let replay = history.since(epoch, offset, now());
-                (replay.publications, replay.gap)
-            }
-        };
+        let (publications, missed) = past.of(history);
         let (epoch, after) = (history.epoch(), history.bytes());
         kept.bytes -= before - after;
         let marked = publications.into_iter().map(|(offset, publication)| {
             Arc::unwrap_or_clone(publication).with_header(OFFSET, Offset { epoch, offset }.to_string())
         });
         missed.map(|missed| gap(destination, missed)).into_iter().chain(marked).collect()
+    }
+}
+
+impl Past {
+    /// The publications, and what is missing in front of them.
+    fn of(self, history: &mut History) -> (Vec<(u64, Arc<Publication>)>, Option<Gap>) {
+        match self {
+            Self::Last(n) => (history.last(n, now()), None),
+            Self::Since(Offset { epoch, offset }) => {
+                let replay = history.since(epoch, offset, now());
+                (replay.publications, replay.gap)
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// The history of a topic that has one, begun now if there was none and there may be one more. Where it has to begin
+    /// `anew`, everybody learns that something is missing.
+    fn history(&mut self, destination: &Destination, settings: &BrokerSettings, anew: bool) -> Option<&mut History> {
+        let of_topic = settings.history(destination)?;
+        if self.topics.len() >= settings.max_histories && !self.topics.contains_key(destination) {
+            self.topics.retain(|_, history| !history.is_empty());
+            if self.topics.len() >= settings.max_histories {
+                return None;
+            }
+        }
+        let mut begin = || {
+            self.next_epoch += 1;
+            History::new(self.next_epoch, of_topic.clone())
+        };
+        let history = self.topics.entry(destination.clone()).or_insert_with(&mut begin);
+        if anew {
+            self.bytes -= history.bytes();
+            *history = begin();
+        }
+        Some(history)
     }
 }
 

@@ -8,7 +8,7 @@ mod queues;
 mod topics;
 
 pub(in crate::node) use delivery::{Deliveries, Form, Wanted};
-pub(in crate::node) use histories::{HISTORY, Past, SINCE};
+pub(in crate::node) use histories::{Followed, HISTORY, OFFSET, Offset, Past, SINCE};
 pub(in crate::node) use queues::Consuming;
 pub(in crate::node) use topics::{Inbox, Listening, Owner};
 
@@ -125,6 +125,22 @@ impl Broker {
                 cell.send(self.message(publication, &form)).ok();
             }
             Ok(listening)
+        })
+    }
+
+    /// The same for a feed, which is handed the past instead of having it queued. `form` is told whether the topic has a
+    /// history.
+    pub(in crate::node) fn follow(
+        &self,
+        past: Option<Past>,
+        destination: &Destination,
+        cell: &Arc<Cell>,
+        form: impl FnOnce(bool) -> Form,
+    ) -> Result<(Listening, Followed), DirectoryFull> {
+        self.topics.in_order(destination, || {
+            let followed = self.histories.follow(destination, past);
+            let form = form(followed.position.is_some());
+            Ok((self.topics.listen(destination.clone().into(), cell, form)?, followed))
         })
     }
 

@@ -1,11 +1,12 @@
 //! Coming in, staying in with a new token, and leaving.
 
 use super::refusal::Refusal;
+use super::shared::Denied;
 use super::speaker::StompSpeaker;
 use crate::messaging::{Event, Inbound};
 use crate::model::{Disconnect, Headers, Principal};
-use crate::node::{SessionHandle, now};
-use crate::policy::{AddressKey, AuthError, Credentials, Identity};
+use crate::node::SessionHandle;
+use crate::policy::{AuthError, Identity};
 use crate::protocol::stomp::{Connect, Failure};
 use crate::session::{Deadline, KeepAlive};
 use bytestring::ByteString;
@@ -76,21 +77,10 @@ impl StompSpeaker {
         (login, passcode): (Option<ByteString>, Option<ByteString>),
         known: Option<Principal>,
     ) -> Result<Identity, Refusal> {
-        let (remote, early) = (self.client.remote_addr(), self.early_token.take());
-        self.shared.failures.check(AddressKey::from(remote), now()).map_err(|_| too_many_failures())?;
-        let token = self.shared.tokens.token_from(headers).map_err(|error| self.count_failure(error))?.or(early);
-        if let (None, Some(principal)) = (&token, known) {
-            return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
-        }
-        let credentials = Credentials { token, login, passcode: passcode.map(Into::into), remote };
-        self.shared.identify(&credentials).await.map_err(|error| self.count_failure(error))
-    }
-
-    fn count_failure(&self, error: AuthError) -> Refusal {
-        if !error.is_temporary() {
-            self.shared.failures.failed(AddressKey::from(self.client.remote_addr()), now());
-        }
-        refused(error).into()
+        let early = self.early_token.take();
+        let token = self.shared.tokens.token_from(headers).map(|token| token.or(early));
+        let remote = self.client.remote_addr();
+        Ok(self.shared.admit(remote, token, (login, passcode), known).await?)
     }
 
     /// A message to [`REFRESH`](super::send::REFRESH): the session goes on with the token that it brings, if that is the
@@ -119,6 +109,15 @@ impl StompSpeaker {
 
 fn refused(error: AuthError) -> Failure {
     Failure::new(error.disconnect(), error.disconnect().reason().to_owned(), format!("{error}."))
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::TooManyFailures(_) => too_many_failures(),
+            Denied::Auth(error) => refused(error).into(),
+        }
+    }
 }
 
 fn too_many_failures() -> Refusal {

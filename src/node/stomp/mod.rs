@@ -15,10 +15,12 @@ mod speaker;
 mod subscribe;
 
 pub use settings::Stomp;
+pub(in crate::node) use shared::{Denied, Shared};
 
 use super::SessionHandle;
 use super::byway::Byway;
 use super::byway::Node;
+use super::feed::Feeds;
 use super::handler::{Language, Speaker};
 use super::hub::Hub;
 use super::settings::Settings;
@@ -27,41 +29,48 @@ use crate::messaging::Messenger;
 use crate::model::{Secret, SettingsError};
 use crate::protocol::stomp::Version;
 use http::HeaderMap;
-use shared::Shared;
 use speaker::StompSpeaker;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// Speaks STOMP on all sessions of an endpoint.
-struct StompLanguage(Arc<Shared>);
+/// Speaks STOMP on all sessions of an endpoint, but for its feeds.
+struct StompLanguage {
+    shared: Arc<Shared>,
+    feeds: Option<Feeds>,
+}
 
 impl Language for StompLanguage {
     fn speaker(&self, session: &SessionHandle, token: Option<Secret>) -> Box<dyn Speaker> {
-        Box::new(StompSpeaker::new(Arc::clone(&self.0), session, token))
+        Box::new(StompSpeaker::new(Arc::clone(&self.shared), session, token))
     }
 
     /// A token that is too long is none; the client is told so when it says CONNECT without another.
     fn token(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Secret> {
-        self.0.tokens.token_from_request(headers, query).ok().flatten()
+        self.shared.tokens.token_from_request(headers, query).ok().flatten()
+    }
+
+    fn feeds(&self) -> Option<&Feeds> {
+        self.feeds.as_ref()
     }
 
     fn attach(&self, node: &Arc<Node>) {
-        self.0.attach(node);
+        self.shared.attach(node);
     }
 
     fn prepare(&self, runtime: &Handle) {
-        self.0.prepare(runtime);
+        self.shared.prepare(runtime);
     }
 
     fn run_on(&self, runtime: &Handle) {
-        self.0.prepare(runtime);
-        self.0.broker.run_on(runtime);
-        self.0.keep_tidy(runtime);
+        self.shared.prepare(runtime);
+        self.shared.broker.run_on(runtime);
+        self.shared.keep_tidy(runtime);
     }
 
     fn count(&self, stats: &mut Stats) {
-        stats.limit_hits = self.0.rates.hits().chain([("connect_failures", self.0.failures.hits())]).collect();
-        stats.connect_failures = self.0.failures.failures();
+        stats.limit_hits =
+            self.shared.rates.hits().chain([("connect_failures", self.shared.failures.hits())]).collect();
+        stats.connect_failures = self.shared.failures.failures();
     }
 }
 
@@ -83,9 +92,11 @@ impl Byway {
         if settings.websocket.protocols.is_empty() {
             settings.websocket.protocols = subprotocols();
         }
+        let feeds = stomp.feeds.clone();
         let shared = Shared::new(stomp, Hub::for_limits(&settings.limits))?;
-        let byway = Self::speaking(settings, Box::new(StompLanguage(Arc::clone(&shared))))?;
-        Ok((byway, shared.messenger()))
+        let feeds = feeds.enabled.then(|| Feeds::new(Arc::clone(&shared), feeds, &settings.session));
+        let messenger = shared.messenger();
+        Ok((Self::speaking(settings, Box::new(StompLanguage { shared, feeds }))?, messenger))
     }
 }
 

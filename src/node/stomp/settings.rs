@@ -3,6 +3,7 @@
 use crate::broker::BrokerSettings;
 use crate::messaging::Messages;
 use crate::model::SettingsError;
+use crate::node::feed::FeedSettings;
 use crate::node::settings::Settings;
 use crate::policy::{Anonymous, AuthSettings, Authenticator, Authorizer, RateSettings, Rules, TokenSettings};
 use crate::protocol::stomp::StompSettings;
@@ -20,6 +21,7 @@ pub struct Stomp {
     pub(super) tokens: TokenSettings,
     pub(super) rates: RateSettings,
     pub(super) messages: Messages,
+    pub(super) feeds: FeedSettings,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) authorizer: Arc<dyn Authorizer>,
 }
@@ -33,6 +35,7 @@ impl Default for Stomp {
             tokens: TokenSettings::default(),
             rates: RateSettings::default(),
             messages: Messages::new(),
+            feeds: FeedSettings::default(),
             authenticator: Arc::new(Anonymous),
             authorizer: Arc::new(Rules::default()),
         }
@@ -88,6 +91,12 @@ impl Stomp {
         Self { messages, ..self }
     }
 
+    /// Feeds for those who only listen.
+    #[must_use]
+    pub fn feeds(self, feeds: FeedSettings) -> Self {
+        Self { feeds, ..self }
+    }
+
     /// Who decides who a client is, instead of [`auth`](Self::auth).
     #[must_use]
     pub fn authenticator(self, authenticator: impl Authenticator) -> Self {
@@ -105,6 +114,7 @@ impl Stomp {
         self.broker.validate()?;
         self.stomp.validate()?;
         self.rates.validate()?;
+        self.feeds.validate()?;
         self.tokens.validate()?;
         let largest = self.stomp.max_head_bytes + self.stomp.max_body_bytes;
         match settings.limits.max_message_bytes >= largest {

@@ -1,22 +1,25 @@
-//! What all STOMP sessions of an endpoint share.
+//! What all STOMP sessions and feeds of an endpoint share.
 
 use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
-use crate::model::{DestinationPattern, Disconnect, Publication, SessionId, SettingsError};
-use crate::node::broker::{Broker, Deliveries, Owner};
+use crate::model::{
+    Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError,
+};
+use crate::node::broker::{Broker, Deliveries, Inbox, Owner};
 use crate::node::byway::Node;
 use crate::node::hub::Hub;
 use crate::node::now;
 use crate::policy::{
-    Access, Action, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity, RateLimits,
-    Revocation, Revocations, RevocationsFull, TokenSettings,
+    Access, Action, AddressKey, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity,
+    RateLimits, Revocation, Revocations, RevocationsFull, TokenSettings,
 };
 use crate::protocol::stomp::StompSettings;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
@@ -31,15 +34,15 @@ const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long whoever decides who clients are may take to get ready.
 const PREPARE_WITHIN: Duration = Duration::from_secs(60);
 
-pub(super) struct Shared {
-    pub(super) stomp: Arc<StompSettings>,
-    pub(super) tokens: TokenSettings,
-    pub(super) broker: Broker,
-    pub(super) dispatcher: Dispatcher,
-    pub(super) users: Users,
-    pub(super) rates: RateLimits,
-    pub(super) failures: ConnectFailures,
-    pub(super) tokens_in_use: TokensInUse,
+pub(in crate::node) struct Shared {
+    pub(in crate::node) stomp: Arc<StompSettings>,
+    pub(in crate::node) tokens: TokenSettings,
+    pub(in crate::node) broker: Broker,
+    pub(in crate::node) dispatcher: Dispatcher,
+    pub(in crate::node) users: Users,
+    pub(in crate::node) rates: RateLimits,
+    pub(in crate::node) failures: ConnectFailures,
+    pub(in crate::node) tokens_in_use: TokensInUse,
     pub(super) phrases: Phrases,
     revocations: Revocations,
     authenticator: Arc<dyn Authenticator>,
@@ -50,7 +53,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(stomp: Stomp, hub: Arc<Hub<Deliveries>>) -> Result<Arc<Self>, SettingsError> {
+    pub(in crate::node) fn new(stomp: Stomp, hub: Arc<Hub<Deliveries>>) -> Result<Arc<Self>, SettingsError> {
         let dispatcher = stomp.messages.build().map_err(not_built)?;
         Ok(Arc::new(Self {
             users: Users::new(dispatcher.settings().max_sessions_per_user),
@@ -71,27 +74,52 @@ impl Shared {
         }))
     }
 
-    pub(super) fn attach(&self, node: &Arc<Node>) {
+    pub(in crate::node) fn attach(&self, node: &Arc<Node>) {
         self.node.get_or_init(|| Arc::downgrade(node));
     }
 
-    pub(super) fn messaging(&self) -> &MessagingSettings {
+    pub(in crate::node) fn messaging(&self) -> &MessagingSettings {
         self.dispatcher.settings()
     }
 
-    pub(super) fn messenger(self: &Arc<Self>) -> Messenger {
+    pub(in crate::node) fn messenger(self: &Arc<Self>) -> Messenger {
         let outlet: Arc<dyn Outlet> = Arc::clone(self) as _;
         Messenger::new(outlet, Arc::clone(self.dispatcher.settings()))
     }
 
+    /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at.
+    pub(in crate::node) async fn admit(
+        &self,
+        remote: IpAddr,
+        token: Result<Option<Secret>, AuthError>,
+        (login, passcode): (Option<ByteString>, Option<ByteString>),
+        known: Option<Principal>,
+    ) -> Result<Identity, Denied> {
+        self.failures.check(AddressKey::from(remote), now()).map_err(Denied::TooManyFailures)?;
+        let count = |error: AuthError| self.count_failure(remote, error);
+        let token = token.map_err(count)?;
+        if let (None, Some(principal)) = (&token, known) {
+            return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
+        }
+        let credentials = Credentials { token, login, passcode: passcode.map(Into::into), remote };
+        self.identify(&credentials).await.map_err(count)
+    }
+
+    fn count_failure(&self, remote: IpAddr, error: AuthError) -> Denied {
+        if !error.is_temporary() {
+            self.failures.failed(AddressKey::from(remote), now());
+        }
+        Denied::Auth(error)
+    }
+
     /// Who shows these credentials, unless that was revoked.
-    pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
+    async fn identify(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
         let identity = self.authenticator.authenticate(credentials).await?;
         self.check_revocation(&identity)?;
         Ok(identity)
     }
 
-    pub(super) fn check_revocation(&self, identity: &Identity) -> Result<(), AuthError> {
+    pub(in crate::node) fn check_revocation(&self, identity: &Identity) -> Result<(), AuthError> {
         match self.revocations.is_revoked(identity, identity.issued_at(), SystemTime::now()) {
             true => Err(AuthError::Revoked),
             false => Ok(()),
@@ -99,6 +127,19 @@ impl Shared {
     }
 
     /// Whether the client may do this with all that `target` reaches.
+    pub(in crate::node) async fn allows(
+        &self,
+        client: &Client,
+        action: Action,
+        target: &DestinationPattern,
+        is_personal: bool,
+    ) -> bool {
+        let principal = client.principal();
+        let access = Access { principal: principal.as_ref(), action, is_personal, target };
+        self.authorizer.authorize(access).await == Decision::Allow
+    }
+
+    /// The same, as STOMP says it.
     pub(super) async fn authorize(
         &self,
         client: &Client,
@@ -106,16 +147,21 @@ impl Shared {
         target: &DestinationPattern,
         is_personal: bool,
     ) -> Result<(), Refusal> {
-        let principal = client.principal();
-        let access = Access { principal: principal.as_ref(), action, is_personal, target };
-        match self.authorizer.authorize(access).await {
-            Decision::Allow => Ok(()),
-            Decision::Deny => Err(Refusal::forbidden("The rules do not allow it")),
+        match self.allows(client, action, target, is_personal).await {
+            true => Ok(()),
+            false => Err(Refusal::forbidden("The rules do not allow it")),
         }
     }
 
+    /// Where that comes which is sent to this session, and to all of its user's.
+    pub(in crate::node) fn inboxes(&self, client: &Client, own: &Destination) -> impl Iterator<Item = Inbox> + use<> {
+        let user = client.principal().map(|principal| Owner::User(principal.as_text().clone()));
+        let (destination, owners) = (own.clone(), [Some(Owner::Session(client.id())), user]);
+        owners.into_iter().flatten().map(move |owner| Inbox { owner, destination: destination.clone() })
+    }
+
     /// Lets whoever decides who clients are get ready, once and beside everything else.
-    pub(super) fn prepare(&self, runtime: &Handle) {
+    pub(in crate::node) fn prepare(&self, runtime: &Handle) {
         if self.is_prepared.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -124,7 +170,7 @@ impl Shared {
     }
 
     /// Forgets what is over, from time to time, for as long as the endpoint is there.
-    pub(super) fn keep_tidy(self: &Arc<Self>, runtime: &Handle) {
+    pub(in crate::node) fn keep_tidy(self: &Arc<Self>, runtime: &Handle) {
         if self.is_kept_tidy.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -141,7 +187,7 @@ impl Shared {
     }
 
     /// Publishes what interceptors leave of it.
-    pub(super) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
+    pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
         let is_own = |prefix: &str| publication.destination.is_below(prefix);
         if is_own(self.messaging().app_prefix.as_str()) || is_own(self.messaging().user_prefix.as_str()) {
             return Err(PublishError::NotPublishable(publication.destination));
@@ -150,12 +196,12 @@ impl Shared {
     }
 
     /// The same for what is one user's or one session's own; false when nobody hears it.
-    pub(super) fn publish_to(&self, owner: Owner, publication: Publication) -> Result<bool, PublishError> {
+    pub(in crate::node) fn publish_to(&self, owner: Owner, publication: Publication) -> Result<bool, PublishError> {
         self.dispatcher.outbound(publication).map_or(Ok(true), |publication| self.broker.publish_to(owner, publication))
     }
 
     /// Takes something back: tokens that it is about are refused until `until`, and its sessions end.
-    pub(super) fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
+    pub(in crate::node) fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
         self.revocations.revoke(what.clone(), SystemTime::now(), until)?;
         let sessions = match what {
             Revocation::User(name) => self.users.sessions_of(name),
@@ -172,6 +218,13 @@ impl Shared {
         cell.discard_inbox();
         true
     }
+}
+
+/// Why somebody did not come in.
+pub(in crate::node) enum Denied {
+    /// Too many clients of the address failed to show who they are; again after this time.
+    TooManyFailures(Duration),
+    Auth(AuthError),
 }
 
 fn not_built(error: MessagesError) -> SettingsError {
@@ -206,16 +259,16 @@ impl Outlet for Shared {
 
 /// Which sessions came in with which token, for its revocation.
 #[derive(Default)]
-pub(super) struct TokensInUse(Mutex<HashMap<ByteString, Vec<SessionId>>>);
+pub(in crate::node) struct TokensInUse(Mutex<HashMap<ByteString, Vec<SessionId>>>);
 
 impl TokensInUse {
-    pub(super) fn remember(&self, session: SessionId, token: Option<&ByteString>) {
+    pub(in crate::node) fn remember(&self, session: SessionId, token: Option<&ByteString>) {
         if let Some(token) = token {
             self.0.lock().entry(token.clone()).or_default().push(session);
         }
     }
 
-    pub(super) fn forget(&self, session: SessionId, token: Option<&ByteString>) {
+    pub(in crate::node) fn forget(&self, session: SessionId, token: Option<&ByteString>) {
         let Some(token) = token else { return };
         let mut tokens = self.0.lock();
         let Some(sessions) = tokens.get_mut(token) else { return };

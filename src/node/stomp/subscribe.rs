@@ -6,7 +6,7 @@ use crate::broker::Kind as BrokerKind;
 use crate::messaging::{AddressError, Event, Inbound, Kind, Request, SubscribeAddress};
 use crate::model::{AckMode, Destination, DestinationPattern, Disconnect, Headers, Message, Transport};
 use crate::node::SessionHandle;
-use crate::node::broker::{Consuming, Form, HISTORY, Inbox, Listening, Owner, Past, SINCE, Wanted};
+use crate::node::broker::{Consuming, Form, HISTORY, Listening, Past, SINCE, Wanted};
 use crate::policy::Action;
 use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId};
 use bytestring::ByteString;
@@ -128,9 +128,7 @@ impl StompSpeaker {
     /// What is sent to this session, and to all of its user's.
     fn own(&self, session: &SessionHandle, suffix: &Destination, form: &Form) -> Result<Vec<Listening>, Refusal> {
         let destination = self.shared.messaging().user_destination(suffix.as_text().clone())?;
-        let user = self.client.principal().map(|principal| Owner::User(principal.as_text().clone()));
-        let owners = [Some(Owner::Session(session.id())), user];
-        let inboxes = owners.into_iter().flatten().map(|owner| Inbox { owner, destination: destination.clone() });
+        let inboxes = self.shared.inboxes(&self.client, &destination);
         Ok(inboxes.map(|inbox| self.shared.broker.open(inbox, &session.0, form.clone())).collect())
     }
 

@@ -41,7 +41,7 @@ pub fn unwrap(transport: Transport, wrapped: &str) -> String {
             javascript_string(&script)
         }
         Transport::Jsonp => javascript_string(&between(&format!("/**/{CALLBACK}("), ");\r\n")),
-        Transport::Websocket | Transport::RawWebsocket => wrapped.to_owned(),
+        _ => wrapped.to_owned(),
     }
 }
 

@@ -54,6 +54,7 @@ pub fn kind(transport: Transport) -> Kind {
         Transport::Websocket | Transport::RawWebsocket => Kind::Socket,
         Transport::XhrStreaming | Transport::Eventsource | Transport::Htmlfile => Kind::Stream,
         Transport::Xhr | Transport::Jsonp => Kind::Poll,
+        Transport::FeedEvents | Transport::FeedLines | Transport::FeedPoll => panic!("tests/feeds reads feeds"),
     }
 }
 

@@ -1,0 +1,358 @@
+//! Opening a feed: who asks, whether they may, and what they have missed.
+
+use super::form::{FeedForm, Records};
+use super::position::{Position, Positions};
+use super::reader::{Feed, Late, Past};
+use super::refusal::FeedRefusal;
+use super::settings::FeedSettings;
+use super::speaker::FeedSpeaker;
+use crate::broker::{DirectoryFull, Gap, Kind};
+use crate::messaging::{Client, ClientInfo, Event, Inbound, SubscribeAddress};
+use crate::model::{Destination, DestinationPattern, Disconnect, Headers, Principal, Secret, Transport};
+use crate::node::broker::{self, Followed, Form, Listening};
+use crate::node::byway::Node;
+use crate::node::cell::{Cell, Identity};
+use crate::node::driver::{Input, drive};
+use crate::node::receiver::Receiver;
+use crate::node::stomp::{Denied, Shared};
+use crate::node::{self, now};
+use crate::policy::{self, Action, AddressKey, AuthError, RateKeys, SessionRate, Stage, Verdict};
+use crate::protocol::feed::Format;
+use crate::session::{Deadline, Ending, SessionSettings, Take};
+use http::HeaderMap;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Opens the feeds of one endpoint.
+pub(crate) struct Feeds {
+    shared: Arc<Shared>,
+    pub(crate) settings: FeedSettings,
+    session: Arc<SessionSettings>,
+}
+
+/// Who asks for what.
+pub(crate) struct FeedRequest {
+    pub(crate) transport: Transport,
+    pub(crate) remote: IpAddr,
+    /// Whom the application's own authentication found.
+    pub(crate) principal: Option<Principal>,
+    pub(crate) token: Result<Option<Secret>, AuthError>,
+    pub(crate) destinations: Vec<DestinationPattern>,
+    pub(crate) beginning: Beginning,
+}
+
+/// Where a feed begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// With what is published from now on.
+    Now,
+    /// Behind the event that had this id.
+    After(String),
+    /// With the last so many of each destination.
+    Last(usize),
+}
+
+/// What one destination of a feed is, once it may be listened to.
+enum Source {
+    Topic(Destination),
+    Topics(DestinationPattern),
+    /// What is sent to the caller, as the caller calls it.
+    Own(Destination),
+}
+
+/// A session that is open and listens to one destination after the other.
+struct Opened<'a> {
+    shared: &'a Shared,
+    cell: Arc<Cell>,
+    client: &'a Client,
+    format: Format,
+    /// Whether the feed has one destination, and its records need no composing.
+    alone: bool,
+    listening: Vec<Listening>,
+    positions: Vec<Position>,
+    late: VecDeque<Late>,
+}
+
+impl Feeds {
+    pub(in crate::node) fn new(shared: Arc<Shared>, settings: FeedSettings, session: &SessionSettings) -> Self {
+        let session = Arc::new(SessionSettings { heartbeat: settings.heartbeat, ..session.clone() });
+        Self { shared, settings, session }
+    }
+
+    /// The token that comes with a request.
+    pub(crate) fn token(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Option<Secret>, AuthError> {
+        self.shared.tokens.token_from_request(headers, query)
+    }
+
+    /// Opens a feed for whoever may have it. Nothing is left of it when the future is dropped.
+    pub(crate) async fn open(&self, node: &Arc<Node>, request: FeedRequest) -> Result<Feed, FeedRefusal> {
+        self.check_count(&request.destinations)?;
+        let since = self.since(&request)?;
+        node.is_full_or_draining()?;
+        let FeedRequest { transport, remote, principal, token, destinations, beginning } = request;
+        let info = ClientInfo { id: node.next_id(), transport, remote, protocol: None };
+        let client = Client::new(info, principal.clone());
+        self.announce(&client).await?;
+        let identity = self.shared.admit(remote, token, (None, None), principal).await?;
+        if let Some(principal) = identity.principal.clone() {
+            client.set_principal(principal);
+        }
+        self.charge(&client).await?;
+        let mut sources = Vec::with_capacity(destinations.len());
+        for destination in &destinations {
+            sources.push(self.source(&client, destination.clone()).await?);
+        }
+        node.is_full_or_draining()?;
+        self.shared.users.connected(&client)?;
+        self.start(node, &client, identity, (destinations, sources), (since, beginning))
+    }
+
+    fn check_count(&self, destinations: &[DestinationPattern]) -> Result<(), FeedRefusal> {
+        let max = self.settings.max_destinations;
+        match destinations.len() {
+            0 => {
+                Err(FeedRefusal::bad_request("name a destination: /feed/topic/news, or /feed?destination=/topic/news"))
+            }
+            count if count > max => Err(FeedRefusal::bad_request(format!("a feed has at most {max} destinations"))),
+            _ => Ok(()),
+        }
+    }
+
+    fn since(&self, request: &FeedRequest) -> Result<Option<Positions>, FeedRefusal> {
+        let Beginning::After(id) = &request.beginning else { return Ok(None) };
+        let positions = Positions::parse(id, request.destinations.len());
+        positions.map(Some).ok_or_else(|| {
+            FeedRefusal::bad_request(
+                "expected the id of an event of a feed of the same destinations, in the same order",
+            )
+        })
+    }
+
+    /// As for a CONNECT without headers.
+    async fn announce(&self, client: &Client) -> Result<(), FeedRefusal> {
+        self.shared.dispatcher.inbound(client, Inbound::Connect { headers: Headers::new() })?;
+        self.shared.dispatcher.tell(Event::Connect(client.clone()), &self.shared.messenger()).await;
+        Ok(())
+    }
+
+    /// A feed counts as one message: so those who open many, or poll often, are slowed down.
+    async fn charge(&self, client: &Client) -> Result<(), FeedRefusal> {
+        let (principal, session) = (client.principal(), SessionRate::default());
+        let keys = RateKeys {
+            session: &session,
+            user: principal.as_ref().map(Principal::name),
+            address: AddressKey::from(client.remote_addr()),
+            destination: None,
+        };
+        let mut stage = Stage::START;
+        loop {
+            let (limit, retry_after) = match self.shared.rates.check(&keys, 0, stage, now()) {
+                Verdict::Pass => return Ok(()),
+                Verdict::Wait { time, then } => {
+                    stage = then;
+                    tokio::time::sleep(time).await;
+                    continue;
+                }
+                Verdict::Refuse { limit, retry_after } => (limit, retry_after),
+                Verdict::Close { limit } => (limit, self.settings.retry),
+            };
+            return Err(FeedRefusal::too_many(format!("the limit {limit} is reached"), retry_after));
+        }
+    }
+
+    /// What the client may listen to there.
+    async fn source(&self, client: &Client, destination: DestinationPattern) -> Result<Source, FeedRefusal> {
+        let inbound = Inbound::Subscribe { destination, headers: Headers::new() };
+        let Some(Inbound::Subscribe { destination, .. }) = self.shared.dispatcher.inbound(client, inbound)? else {
+            return Err(FeedRefusal::forbidden("the application does not allow it"));
+        };
+        let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
+        let is_own = matches!(address, SubscribeAddress::OwnUser(_));
+        if !is_own && !self.shared.allows(client, Action::Subscribe, &destination, false).await {
+            return Err(FeedRefusal::forbidden(format!("the rules do not allow {}", destination.as_str())));
+        }
+        let source = self.source_at(address)?;
+        let is_poll = client.transport() == Transport::FeedPoll;
+        match &source {
+            Source::Topic(topic) if self.shared.broker.settings().history(topic).is_some() => Ok(source),
+            _ if is_poll => Err(no_history(&destination)),
+            _ => Ok(source),
+        }
+    }
+
+    fn source_at(&self, address: SubscribeAddress) -> Result<Source, FeedRefusal> {
+        let pattern = match address {
+            SubscribeAddress::App(_) => return Err(FeedRefusal::bad_request("a feed is of topics, not of handlers")),
+            SubscribeAddress::OwnUser(suffix) => {
+                let own = self.shared.messaging().user_destination(suffix.as_text().clone());
+                return own.map(Source::Own).map_err(|error| FeedRefusal::bad_request(error.to_string()));
+            }
+            SubscribeAddress::Broker(pattern) => pattern,
+        };
+        match self.shared.broker.settings().kind_of_pattern(&pattern)? {
+            Kind::Topic => Ok(pattern.as_destination().map_or(Source::Topics(pattern), Source::Topic)),
+            Kind::Queue => {
+                Err(FeedRefusal::bad_request("a feed is of topics: what comes from a queue has to be acknowledged"))
+            }
+        }
+    }
+
+    /// Opens the session, and lets it listen. There is no way out of here without somebody who drives it.
+    fn start(
+        &self,
+        node: &Arc<Node>,
+        client: &Client,
+        identity: policy::Identity,
+        (destinations, sources): (Vec<DestinationPattern>, Vec<Source>),
+        (since, beginning): (Option<Positions>, Beginning),
+    ) -> Result<Feed, FeedRefusal> {
+        let transport = client.transport();
+        let cell = node.open_cell(who(client), Arc::clone(&self.session), None);
+        self.remember(&cell, &identity);
+        let poll = transport == Transport::FeedPoll;
+        let receiver = Receiver::attach(Arc::clone(&cell), if poll { Take::All } else { Take::OneByOne });
+        let mut opened = Opened {
+            shared: &self.shared,
+            cell: Arc::clone(&cell),
+            client,
+            format: if transport == Transport::FeedEvents { Format::Events } else { Format::Lines },
+            alone: sources.len() == 1 && !poll,
+            listening: Vec::new(),
+            positions: Vec::new(),
+            late: VecDeque::new(),
+        };
+        let listens = sources.into_iter().enumerate().try_for_each(|(slot, source)| {
+            let position = since.as_ref().and_then(|since| since.0.get(slot).copied());
+            opened.listen(slot, source, past(position, &beginning), position)
+        });
+        if listens.is_err() {
+            cell.close(Disconnect::OVERLOADED);
+        }
+        let Opened { listening, positions, late, format, alone, .. } = opened;
+        let (shared, token_id) = (Arc::clone(&self.shared), identity.token_id);
+        let speaker = FeedSpeaker { shared, client: client.clone(), token_id, listening, destinations };
+        tokio::spawn(drive(cell, Box::new(speaker), Input::Inbox));
+        listens?;
+        let receiver = receiver.map_err(|_| node::OpenError::Draining)?;
+        let records = Records { format, alone, positions: Positions(positions) };
+        let page = (self.session.queue_messages, self.session.queue_bytes);
+        Ok(Feed { receiver, records, late, retry: self.settings.retry, opened: false, page })
+    }
+
+    /// The session is this identity's, for as long as that lasts. What was revoked while it was looked at is revoked.
+    fn remember(&self, cell: &Cell, identity: &policy::Identity) {
+        self.shared.tokens_in_use.remember(cell.who.id, identity.token_id.as_ref());
+        if self.shared.check_revocation(identity).is_err() {
+            cell.close(Disconnect::REVOKED);
+        }
+        let Some(end) = identity.expires_at else { return };
+        let at = now().checked_add(end.duration_since(SystemTime::now()).unwrap_or_default());
+        let ending = at.map(|at| Ending { at, disconnect: Disconnect::TOKEN_EXPIRED, last_words: None });
+        cell.end_at(Deadline::Authentication, ending);
+    }
+}
+
+impl Opened<'_> {
+    fn listen(
+        &mut self,
+        slot: usize,
+        source: Source,
+        past: Option<broker::Past>,
+        since: Option<Position>,
+    ) -> Result<(), DirectoryFull> {
+        let (destination, live) = match source {
+            Source::Topic(topic) => return self.follow(slot, &topic, past, since),
+            Source::Topics(pattern) => {
+                let destination = pattern.as_str().to_owned();
+                (destination, vec![self.shared.broker.listen(pattern, &self.cell, self.form(slot, false))?])
+            }
+            Source::Own(own) => {
+                let form = self.form(slot, false);
+                let inboxes = self.shared.inboxes(self.client, &own);
+                let open = inboxes.map(|inbox| self.shared.broker.open(inbox, &self.cell, form.clone()));
+                (own.as_str().to_owned(), open.collect())
+            }
+        };
+        self.listening.extend(live);
+        let position = Position::Live(0);
+        self.positions.push(since.unwrap_or(position));
+        if since.is_some() {
+            self.late.push_back(Late { slot, position, what: Past::Gap(destination, None) });
+        }
+        Ok(())
+    }
+
+    fn follow(
+        &mut self,
+        slot: usize,
+        topic: &Destination,
+        past: Option<broker::Past>,
+        since: Option<Position>,
+    ) -> Result<(), DirectoryFull> {
+        let form = |resumable| self.form(slot, resumable);
+        let (listening, followed) = self.shared.broker.follow(past, topic, &self.cell, form)?;
+        let Followed { position, gap, publications } = followed;
+        let begins = position.map_or(Position::Live(0), Position::Kept);
+        self.listening.push(listening);
+        self.positions.push(since.unwrap_or(begins));
+        if let Some(gap) = gap {
+            let what = Past::Gap(topic.as_str().to_owned(), missed(gap));
+            self.late.push_back(Late { slot, position: begins, what });
+        }
+        let kept =
+            |(offset, publication)| Late { slot, position: Position::Kept(offset), what: Past::Kept(publication) };
+        self.late.extend(publications.into_iter().map(kept));
+        Ok(())
+    }
+
+    fn form(&self, slot: usize, resumable: bool) -> Form {
+        Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, resumable })
+    }
+}
+
+fn who(client: &Client) -> Identity {
+    Identity {
+        id: client.id(),
+        transport: client.transport(),
+        principal: client.principal(),
+        remote: client.remote_addr(),
+        protocol: None,
+        name: None,
+    }
+}
+
+fn past(since: Option<Position>, beginning: &Beginning) -> Option<broker::Past> {
+    match (since, beginning) {
+        (Some(position), _) => Some(position.past()),
+        (None, Beginning::Last(count)) => Some(broker::Past::Last(*count)),
+        (None, _) => None,
+    }
+}
+
+fn missed(gap: Gap) -> Option<u64> {
+    match gap {
+        Gap::Missed(count) => Some(count),
+        Gap::Unknown => None,
+    }
+}
+
+fn no_history(destination: &DestinationPattern) -> FeedRefusal {
+    FeedRefusal::bad_request(format!(
+        "{} keeps no history, so polls would miss what is published between them: read it as a stream, or configure \
+         broker.history for this topic",
+        destination.as_str()
+    ))
+}
+
+impl From<Denied> for FeedRefusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::TooManyFailures(wait) => {
+                Self::too_many("too many clients of this address could not show who they are", wait)
+            }
+            Denied::Auth(error) => error.into(),
+        }
+    }
+}

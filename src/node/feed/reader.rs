@@ -1,0 +1,176 @@
+//! Reading a feed.
+
+use super::form::Records;
+use super::position::Position;
+use crate::model::{Disconnect, Message, Publication};
+use crate::node::{Receiver, now};
+use crate::session::{Frame, Outgoing};
+use bytes::Bytes;
+use bytestring::ByteString;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One reader's feed. Dropping it ends its session, as that of a client that broke off unless it was read to its end.
+pub(crate) struct Feed {
+    pub(super) receiver: Receiver,
+    pub(super) records: Records,
+    /// What of the past is still to be read.
+    pub(super) late: VecDeque<Late>,
+    pub(super) retry: Duration,
+    pub(super) opened: bool,
+    /// How many messages and bytes a poll takes of the past.
+    pub(super) page: (usize, usize),
+}
+
+/// Something of the past.
+pub(super) struct Late {
+    pub(super) slot: usize,
+    /// Where the reader is behind it.
+    pub(super) position: Position,
+    pub(super) what: Past,
+}
+
+pub(super) enum Past {
+    Kept(Arc<Publication>),
+    /// So many of this destination or pattern are gone for good, or nobody knows how many.
+    Gap(String, Option<u64>),
+}
+
+/// What a poll came to.
+pub(crate) enum Polled {
+    /// These messages, as a JSON list. The next poll begins at `id`.
+    Messages { list: String, id: String },
+    /// Nothing in the time that it waits.
+    Nothing { id: String },
+    /// The session ended meanwhile.
+    Ended(Disconnect),
+}
+
+/// A piece of a stream, and whether it is the last.
+pub(crate) struct Piece {
+    pub(crate) bytes: Bytes,
+    pub(crate) last: bool,
+}
+
+/// How much of the past goes into one piece of a stream.
+const PIECE: usize = 16 * 1024;
+
+impl Feed {
+    /// The media type of a stream.
+    pub(crate) fn content_type(&self) -> &'static str {
+        self.records.format.content_type()
+    }
+
+    /// The next piece of a stream; `None` when the session was lost.
+    pub(crate) async fn next(&mut self) -> Option<Piece> {
+        if self.opened
+            && let Some(bytes) = self.next_of_the_past()
+        {
+            return Some(Piece { bytes, last: false });
+        }
+        let format = self.records.format;
+        let (bytes, last) = match self.receiver.next().await? {
+            Frame::Open => {
+                self.opened = true;
+                (format.opening(&self.records.positions.to_string(), self.retry).into(), false)
+            }
+            Frame::Heartbeat => (Bytes::from_static(format.heartbeat().as_bytes()), false),
+            Frame::Messages(messages) => (self.messages(&messages), false),
+            Frame::Close(disconnect) => (format.end(&disconnect).into(), true),
+        };
+        Some(Piece { bytes, last })
+    }
+
+    /// The response ended as it should, and the session with it.
+    pub(crate) fn finish(self) {
+        self.receiver.finish_session();
+    }
+
+    /// Waits for messages.
+    pub(crate) async fn poll(mut self, wait: Duration) -> Polled {
+        let until = now() + wait;
+        let mut messages = self.page_of_the_past();
+        while messages.is_empty() {
+            match tokio::time::timeout_at(until.into(), self.receiver.next()).await {
+                Err(_) => break,
+                Ok(None) => return Polled::Ended(Disconnect::INTERRUPTED),
+                Ok(Some(Frame::Close(disconnect))) => {
+                    self.finish();
+                    return Polled::Ended(disconnect);
+                }
+                Ok(Some(Frame::Messages(live))) => messages = self.live(&live),
+                Ok(Some(Frame::Open | Frame::Heartbeat)) => {}
+            }
+        }
+        let id = self.records.positions.to_string();
+        self.finish();
+        match messages.is_empty() {
+            true => Polled::Nothing { id },
+            false => Polled::Messages { list: list(&messages), id },
+        }
+    }
+
+    /// Whoever was sent away gets no more of the past.
+    fn next_of_the_past(&mut self) -> Option<Bytes> {
+        if !self.receiver.is_session_open() {
+            self.late.clear();
+        }
+        let mut piece = String::new();
+        while piece.len() < PIECE
+            && let Some(late) = self.late.pop_front()
+        {
+            piece.push_str(&self.write_late(&late));
+        }
+        (!piece.is_empty()).then(|| piece.into())
+    }
+
+    fn page_of_the_past(&mut self) -> Vec<String> {
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while page.len() < self.page.0
+            && bytes < self.page.1
+            && let Some(late) = self.late.pop_front()
+        {
+            let message = self.write_late(&late);
+            bytes += message.len();
+            page.push(message);
+        }
+        page
+    }
+
+    fn write_late(&mut self, late: &Late) -> String {
+        let format = self.records.format;
+        let content = match &late.what {
+            Past::Kept(publication) => format.message(publication),
+            Past::Gap(destination, missed) => format.gap(destination, *missed),
+        };
+        self.records.content(late.slot, late.position, &content)
+    }
+
+    /// A single message's bytes are shared with all who get the same.
+    fn messages(&mut self, messages: &[Arc<Outgoing>]) -> Bytes {
+        match messages {
+            [message] => self.record(message),
+            messages => messages.iter().map(|message| self.record(message)).collect::<Vec<_>>().concat().into(),
+        }
+    }
+
+    fn live(&mut self, messages: &[Arc<Outgoing>]) -> Vec<String> {
+        let text = |bytes: Bytes| ByteString::try_from(bytes).map_or_else(|_| String::new(), String::from);
+        messages.iter().map(|message| text(self.record(message))).collect()
+    }
+
+    fn record(&mut self, message: &Outgoing) -> Bytes {
+        match message.message() {
+            Message::Text(record) => self.records.write(record),
+            // Nobody sends a feed anything else.
+            Message::Binary(_) => Bytes::new(),
+        }
+    }
+}
+
+/// A JSON list of lines.
+fn list(lines: &[String]) -> String {
+    let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    format!("[{}]\n", lines.join(",\n"))
+}

@@ -1,0 +1,136 @@
+//! Polls: every message once, whenever the client asks.
+
+use crate::in_time;
+use crate::stage::{KEPT, OTHER, Plan, Stage, numbers, until};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn bodies(messages: &[Value]) -> Vec<String> {
+    messages.iter().map(|message| message["body"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_poll_is_answered_as_soon_as_there_is_something() {
+    let stage = Stage::start();
+    let waiting = async {
+        let (status, messages, next) = stage.poll("/topic/kept/a?wait=20").await;
+        assert_eq!((status, bodies(&messages)), (200, vec!["one".to_owned()]));
+        assert_eq!(messages[0]["id"], json!(next));
+        assert_eq!((&messages[0]["destination"], &messages[0]["headers"]), (&json!(KEPT), &messages[0]["headers"]));
+    };
+    let publishing = async {
+        until(|| stage.server.byway.stats().current.get("feed_poll") == Some(&1)).await;
+        stage.publish(KEPT, ["one"]);
+    };
+    tokio::join!(waiting, publishing);
+}
+
+#[tokio::test]
+async fn a_poll_that_waits_in_vain_is_told_where_the_next_begins() {
+    let stage = Stage::start();
+    let (status, messages, next) = stage.poll("/topic/kept/a?wait=0").await;
+    assert_eq!((status, messages.len()), (204, 0));
+    stage.publish(KEPT, ["one"]);
+    let (status, messages, _) = stage.poll(&format!("/topic/kept/a?after={next}&wait=20")).await;
+    assert_eq!((status, bodies(&messages)), (200, vec!["one".to_owned()]));
+}
+
+#[tokio::test]
+async fn no_message_is_missed_or_comes_twice_while_polls_and_publications_race() {
+    const ALL: usize = 300;
+    let stage = Plan::new().with(|plan| plan.kept = ALL).start();
+    let (_, _, mut next) = stage.poll("/topic/kept/a?wait=0").await;
+    let messenger = stage.messenger.clone();
+    let publishing = tokio::task::spawn_blocking(move || {
+        for number in numbers(0..ALL) {
+            messenger.send_payload(KEPT, byway::messaging::Text(number.into())).unwrap();
+        }
+    });
+    let mut heard = Vec::new();
+    while heard.len() < ALL {
+        let (_, messages, after) = stage.poll(&format!("/topic/kept/a?after={next}&wait=20")).await;
+        heard.extend(bodies(&messages));
+        next = after;
+    }
+    publishing.await.unwrap();
+    assert_eq!(heard, numbers(0..ALL));
+}
+
+#[tokio::test]
+async fn what_has_gathered_comes_in_pages() {
+    let stage = Plan::new().with(|plan| plan.settings.session.queue_messages = 4).start();
+    let (_, _, start) = stage.poll("/topic/kept/a?wait=0").await;
+    stage.publish(KEPT, numbers(0..10));
+    let (mut next, mut sizes, mut heard) = (start, Vec::new(), Vec::new());
+    while heard.len() < 10 {
+        let (_, messages, after) = stage.poll(&format!("/topic/kept/a?after={next}&wait=20")).await;
+        sizes.push(messages.len());
+        heard.extend(bodies(&messages));
+        next = after;
+    }
+    assert_eq!((sizes, heard), (vec![4, 4, 2], numbers(0..10)));
+}
+
+#[tokio::test]
+async fn a_poll_of_several_destinations_has_a_place_in_each() {
+    let stage = Stage::start();
+    let both = "?destination=/topic/kept/a&destination=/topic/kept/b";
+    let (_, _, start) = stage.poll(&format!("{both}&wait=0")).await;
+    stage.publish(OTHER, ["b"]);
+    let (_, messages, next) = stage.poll(&format!("{both}&after={start}&wait=20")).await;
+    assert_eq!(bodies(&messages), ["b"]);
+    stage.publish(KEPT, ["a"]);
+    let (_, messages, _) = stage.poll(&format!("{both}&after={next}&wait=20")).await;
+    assert_eq!(bodies(&messages), ["a"]);
+}
+
+#[tokio::test]
+async fn a_gap_is_an_entry_of_the_list() {
+    let stage = Plan::new().with(|plan| plan.kept = 1).start();
+    let (_, _, start) = stage.poll("/topic/kept/a?wait=0").await;
+    stage.publish(KEPT, numbers(0..3));
+    let (_, messages, _) = stage.poll(&format!("/topic/kept/a?after={start}&wait=20")).await;
+    assert_eq!((&messages[0]["event"], &messages[0]["missed"]), (&json!("gap"), &json!(2)));
+    assert_eq!(bodies(&messages[1..]), ["2"]);
+}
+
+#[tokio::test]
+async fn an_http_1_0_client_polls() {
+    let stage = Stage::start();
+    stage.publish(KEPT, ["one"]);
+    let mut http = stage.http().await;
+    http.write(b"GET /e/feed/topic/kept/a?format=poll&history=1 HTTP/1.0\r\nHost: byway.test\r\n\r\n").await;
+    let answer = in_time(http.answer()).await;
+    let length = answer.header("content-length").map(str::to_owned);
+    assert_eq!((answer.status(), length), (200, Some(answer.body.len().to_string())));
+    assert!(answer.body.contains("\"body\":\"one\""), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_poll_waits_no_longer_than_it_may() {
+    let stage = Plan::new().with(|plan| plan.feeds.max_wait = Duration::from_millis(20)).start();
+    for target in ["/topic/kept/a?wait=3600", "/topic/kept/a"] {
+        assert_eq!(stage.poll(target).await.0, 204);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_poll() {
+    let stage = Stage::start();
+    for _ in 0..3 {
+        stage.poll("/topic/kept/a?wait=0").await;
+    }
+    until(|| stage.server.byway.sessions().is_empty()).await;
+    assert_eq!(stage.count("normal"), 3);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_its_poll_along() {
+    let stage = Stage::start();
+    let mut http = stage.http().await;
+    http.send("GET", "/e/feed/topic/kept/a?format=poll", &[], b"").await;
+    until(|| stage.server.byway.sessions().len() == 1).await;
+    drop(http);
+    until(|| stage.server.byway.sessions().is_empty()).await;
+    assert_eq!(stage.count("interrupted"), 1);
+}
