@@ -153,7 +153,8 @@ fn without_index(key: &str) -> &str {
 
 /// Whether a value could be a secret, also under a name that was mistyped.
 fn may_be_secret(key: &str) -> bool {
-    key.starts_with("auth.") || key.contains("secret")
+    // A key where its hash is expected.
+    key.starts_with("auth.") || key.starts_with("api.keys") || key.contains("secret")
 }
 
 fn origin_of(layers: &Figment, key: &str) -> Option<String> {

@@ -17,7 +17,7 @@ use crate::messaging::MessagingSettings;
 use crate::node::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 use crate::policy::{AuthSettings, OriginSettings, RateSettings, RuleSettings};
 use crate::protocol::stomp::StompSettings;
-use crate::server::{Application, ServerSettings};
+use crate::server::{ApiSettings, Application, ServerSettings};
 use crate::session::SessionSettings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,8 @@ pub struct Config {
     pub broker: BrokerSettings,
     /// Whose destinations are whose, and what becomes of refusals.
     pub messaging: MessagingSettings,
+    /// The HTTP API for backends.
+    pub api: ApiSettings,
     /// What is served, by name. A file that has any endpoint replaces the default ones: `chat`, `echo` and `stomp`.
     pub endpoints: BTreeMap<String, EndpointSection>,
 }
@@ -146,6 +148,7 @@ impl Default for Config {
             stomp: StompSettings::default(),
             broker: BrokerSettings::default(),
             messaging: MessagingSettings::default(),
+            api: ApiSettings::default(),
             endpoints: [Application::Chat, Application::Echo, Application::Stomp].map(built_in).into(),
         }
     }
