@@ -28,6 +28,8 @@ pub enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Print a new key for the HTTP API, and the hash of it that goes into the configuration
+    Key,
     /// Print a token for trying things out, signed with the configured secret or private key
     Token(TokenArguments),
 }

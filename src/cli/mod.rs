@@ -2,6 +2,7 @@
 
 mod arguments;
 mod banner;
+mod key;
 mod log;
 mod serve;
 mod signals;
@@ -20,6 +21,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
     match arguments.command() {
         Command::Serve => serve::serve(loaded.validate().map_err(|error| error.to_string())?),
         Command::Check { verbose } => check(&loaded, verbose),
+        Command::Key => key::key(),
         Command::Token(arguments) => token::token(&loaded.config.auth.jwt, &arguments),
     }
 }
