@@ -22,7 +22,7 @@ pub struct ApiSettings {
     pub body_timeout: Duration,
     /// How many messages one request may publish; more are answered 413. Default 1,000.
     pub max_messages: usize,
-    /// How many idempotency keys are remembered, about 100 bytes each; one more, and the oldest is forgotten. Default
+    /// How many idempotency keys are remembered, about 150 bytes each; one more, and the oldest is forgotten. Default
     /// 100,000.
     pub idempotency_keys: usize,
     /// For how long an idempotency key is remembered. Default 10 min.
