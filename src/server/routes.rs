@@ -62,9 +62,7 @@ impl Site {
         if self.has_api_here() {
             routes = routes.nest(api::PATH, api::routes(&self.api, &self.endpoints));
         }
-        let help = self.not_found();
-        let not_found = move |_: NotFoundError| std::future::ready(text(StatusCode::NOT_FOUND, &help));
-        routes.catch_error(not_found).catch_error(method_not_allowed)
+        helpful(routes, self.not_found())
     }
 
     /// Whether the API is among all other routes.
@@ -74,7 +72,8 @@ impl Site {
 
     /// The routes of an API that has an address of its own.
     pub fn api_routes(&self) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
-        Route::new().nest(api::PATH, api::routes(&self.api, &self.endpoints))
+        let routes = Route::new().nest(api::PATH, api::routes(&self.api, &self.endpoints));
+        helpful(routes, "404: nothing is served here. What is: /api/docs\n".to_owned())
     }
 
     /// What a wrong path is answered with.
@@ -91,6 +90,12 @@ impl Site {
         }
         format!("404: nothing is served here. What is: {}\n", paths.join(", "))
     }
+}
+
+/// The same routes, with help for whoever asks for others.
+fn helpful(routes: Route, not_found: String) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
+    let not_found = move |_: NotFoundError| std::future::ready(text(StatusCode::NOT_FOUND, &not_found));
+    routes.catch_error(not_found).catch_error(method_not_allowed)
 }
 
 async fn method_not_allowed(_: MethodNotAllowedError) -> Response {

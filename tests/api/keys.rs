@@ -102,6 +102,23 @@ async fn everybody_may_read_the_description_and_it_names_every_operation() {
 }
 
 #[tokio::test]
+async fn a_wrong_method_is_told_which_ones_there_are() {
+    let stage = Stage::start();
+    let document = json(&ask(stage.server.address, "GET", "/api/openapi.json", &[], b"").await);
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let target = format!("/api{}", path.replace("{id}", "s1").replace("{name}", "ada"));
+        let answer = stage.ask("PATCH", &target, &Value::Null).await;
+        refused(&answer, 405, "no_such_method");
+        let allow = answer.header("allow").expect("what is allowed").to_lowercase();
+        // HEAD is answered wherever GET is, and descriptions have no word for it.
+        let allowed: Vec<_> = allow.split(", ").filter(|method| *method != "head").collect();
+        let mut described: Vec<_> = methods.as_object().expect("methods").keys().map(String::as_str).collect();
+        described.sort_by_key(|method| *method != "get");
+        assert_eq!(allowed, described, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_loads_nothing_from_elsewhere() {
     let stage = Stage::start();
     let answer = ask(stage.server.address, "GET", "/api/docs", &[], b"").await;

@@ -1,5 +1,6 @@
-use crate::client::{ask, connect, get, get_with, post};
+use crate::client::{ask, connect, get, get_with, post, websocket};
 use crate::process::{Byway, Folder, run};
+use tungstenite::Message;
 
 /// A new key, and its hash.
 fn new_key() -> (String, String) {
@@ -39,7 +40,44 @@ fn an_api_with_an_address_of_its_own_is_nowhere_else_and_stops_with_the_rest() {
     let authorization = format!("Authorization: Bearer {key}\r\n");
     assert_eq!(get_with(address, "/api/users", &authorization).body, "{\"users\":[]}");
     assert_eq!(get_with(&byway.address, "/api/users", &authorization).status(), "404");
-    assert_eq!(get(address, "/stomp").status(), "404");
+    let elsewhere = get(address, "/stomp");
+    assert_eq!((elsewhere.status(), elsewhere.body.ends_with("What is: /api/docs\n")), ("404", true));
     byway.signal("TERM");
     assert_eq!(byway.exit_code(), 0);
+}
+
+#[test]
+fn publish_reaches_a_server_by_its_url_and_shows_the_key_from_the_environment() {
+    let (key, hash) = new_key();
+    let byway = Byway::start_in(file(&hash, ""), &[]);
+    let url = format!("http://{}", byway.address);
+    let publish = |key: &str, more: &[&str]| {
+        let arguments = [&["publish", "--url", &url], more].concat();
+        run(&Folder::new().with("byway.toml", "nonsense"), &arguments, &[("BYWAY_API_KEY", key)])
+    };
+    let nothing = (0, String::new(), String::new());
+    assert_eq!(publish(&key, &["/queue/work", "some text"]), nothing);
+    assert_eq!(publish(&key, &["/queue/work", "{\"a\":1}", "--json", "--endpoint", "stomp"]), nothing);
+    assert_eq!(publish(&key, &["/queue/alerts", "--user", "ada"]), nothing);
+    let mut socket = websocket(connect(&byway.address), "/stomp/websocket");
+    let frames = "CONNECT\naccept-version:1.2\nhost:x\n\n\0SUBSCRIBE\nid:a\ndestination:/queue/work\n\n\0";
+    socket.send(Message::text(frames)).expect("it is taken");
+    let mut next = || socket.read().expect("a message").into_text().expect("text").to_string();
+    assert!(next().starts_with("CONNECTED\n"));
+    let (first, second) = (next(), next());
+    assert!(first.ends_with("\n\nsome text\0") && first.contains("content-type:text/plain\n"), "{first}");
+    assert!(second.ends_with("\n\n{\"a\":1}\0") && second.contains("content-type:application/json\n"), "{second}");
+
+    for (key, arguments, expected) in [
+        (key.as_str(), ["/nowhere/a", ""].as_slice(), "400 Bad Request: nothing can be published to /nowhere/a"),
+        ("canary", &["/topic/a", ""], "401 Unauthorized: there is no good key"),
+        (&key, &["/topic/a", "{", "--json"], "the text is no JSON"),
+    ] {
+        let (code, out, err) = publish(key, arguments);
+        assert!(code != 0 && out.is_empty() && err.contains(expected) && !err.contains("canary"), "{err}");
+    }
+    let (code, _, err) = run(&Folder::new(), &["publish", "/topic/a", "--url", &url], &[]);
+    assert!(code == 1 && err.contains("BYWAY_API_KEY is missing"), "{err}");
+    let (code, ..) = run(&Folder::new(), &["check"], &[("BYWAY_API_KEY", &key)]);
+    assert_eq!(code, 0, "the variable is no setting");
 }

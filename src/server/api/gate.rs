@@ -59,7 +59,7 @@ impl Caller {
         match self.0.allow.contains(&permission) {
             true => Ok(()),
             false => {
-                let detail = format!("the key {:?} does not allow this: {permission:?}", self.0.name).to_lowercase();
+                let detail = format!("the key {:?} does not allow {:?}", self.0.name, permission.name());
                 Err(Refusal::new(StatusCode::FORBIDDEN, "not_allowed", detail))
             }
         }
@@ -157,27 +157,48 @@ impl<E> Gated<E> {
     }
 }
 
+impl<E: Endpoint<Output: IntoResponse>> Gated<E> {
+    async fn answer(&self, request: Request) -> Response {
+        let request = match self.gate.admit(request).await {
+            Ok(request) => request,
+            Err(refusal) => return closing(refusal.into_response()),
+        };
+        let allowed = allowed(request.uri().path());
+        match self.operations.call(request).await {
+            Ok(response) => response.into_response(),
+            Err(error) if error.is_from_response() => error.into_response(),
+            Err(error) if error.status() == StatusCode::METHOD_NOT_ALLOWED => {
+                with_header(Refusal::of(&error).into_response(), header::ALLOW, allowed)
+            }
+            Err(error) => Refusal::of(&error).into_response(),
+        }
+    }
+}
+
 impl<E: Endpoint<Output: IntoResponse>> Endpoint for Gated<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let mut response = match self.gate.admit(request).await {
-            Ok(request) => match self.operations.call(request).await {
-                Ok(response) => response.into_response(),
-                Err(error) if error.is_from_response() => error.into_response(),
-                Err(error) => Refusal::of(&error).into_response(),
-            },
-            Err(refusal) => closing(refusal.into_response()),
-        };
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        Ok(response)
+        let response = with_header(self.answer(request).await, header::CACHE_CONTROL, "no-store");
+        Ok(with_header(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
     }
 }
 
-/// The body of what was refused here was not read to its end, so that the connection cannot be used again.
-fn closing(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+/// What a 405 has to say (RFC 9110, section 15.5.6), and the framework does not; a test compares it with the description.
+fn allowed(path: &str) -> &'static str {
+    match path {
+        "/publish" | "/revocations" => "POST",
+        path if path.starts_with("/sessions/") => "GET, HEAD, DELETE",
+        _ => "GET, HEAD",
+    }
+}
+
+fn with_header(mut response: Response, name: header::HeaderName, value: &'static str) -> Response {
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
     response
+}
+
+/// The body of what was refused here was not read to its end, so that the connection cannot be used again.
+fn closing(response: Response) -> Response {
+    with_header(response, header::CONNECTION, "close")
 }

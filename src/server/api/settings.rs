@@ -54,6 +54,17 @@ pub enum Permission {
     Disconnect,
 }
 
+impl Permission {
+    /// The name that settings use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Read => "read",
+            Self::Disconnect => "disconnect",
+        }
+    }
+}
+
 impl Default for ApiSettings {
     fn default() -> Self {
         Self {
