@@ -50,7 +50,8 @@ async fn run(parts: Parts) -> Result<Ending, String> {
     let signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let (listener, local) = bind(parts.listen)?;
     let api = parts.site.api.listen.map(bind).transpose()?;
-    raise_file_limit(parts.server.max_connections as u64);
+    let listeners = 1 + u64::from(api.is_some());
+    raise_file_limit(listeners.saturating_mul(parts.server.max_connections as u64));
     let health = Health::default();
     let server = server(&parts);
     let routes = parts.site.routes(&health, &server.connections());
