@@ -6,6 +6,7 @@ mod support;
 
 mod attacks {
     mod alone;
+    mod broker;
     mod docs;
     mod http;
     mod socket;
@@ -15,8 +16,15 @@ mod attacks {
     mod h_requests;
     mod h_slow_readers;
     mod h_smuggling;
+    mod j_tokens;
+    mod log;
+    mod o_operations;
     mod p_pages;
     mod p_sessions;
+    mod p_users;
+    mod r_limits;
+    mod s_broker;
+    mod s_frames;
     mod w_frames;
     mod w_peers;
 }

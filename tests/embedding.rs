@@ -1,11 +1,14 @@
 //! The endpoint inside somebody else's application: a plain `poem::Server`, nested twice, two endpoints side by side.
 
-use byway::{Byway, Handler, Message, Principal, SessionHandle, Settings};
+use byway::policy::{AuthError, Authenticator, Credentials, Identity};
+use byway::{Byway, Handler, Message, Principal, SessionHandle, Settings, Stomp};
+use futures_util::future::BoxFuture;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{Endpoint, EndpointExt, Request, Route, Server};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Answers with what the application can know of the session.
 struct WhoAmI;
@@ -117,4 +120,49 @@ async fn the_iframe_page_names_the_library_below_the_path_that_the_client_used()
     let page = exchange(address, &get("/api/live/iframe.html")).await;
     assert!(page.contains("<script src=\"/api/live/sockjs-1.6.1.min.js\"></script>"), "{page}");
     assert!(exchange(address, &get("/api/live/sockjs-1.6.1.min.js")).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+/// Tells when it gets ready, which takes for ever.
+struct Preparing(UnboundedSender<()>);
+
+impl Authenticator for Preparing {
+    fn authenticate<'a>(&'a self, _: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        Box::pin(async { Ok(Identity::ANONYMOUS) })
+    }
+
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        self.0.send(()).expect("the test is there");
+        Box::pin(std::future::pending())
+    }
+}
+
+fn preparing() -> (Byway, UnboundedReceiver<()>) {
+    let (teller, told) = unbounded_channel();
+    let stomp = Stomp::new().authenticator(Preparing(teller));
+    (Byway::stomp(Settings::default(), stomp).expect("the test's settings are valid").0, told)
+}
+
+#[tokio::test]
+async fn whoever_decides_who_clients_are_gets_ready_once_before_there_are_any() {
+    let (byway, mut told) = preparing();
+    let _endpoints = (byway.endpoint(), byway.endpoint());
+    told.recv().await.expect("it gets ready");
+    // The only other tasks of this thread run until they have to wait.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(told.try_recv().is_err(), "once");
+}
+
+#[test]
+fn an_endpoint_that_is_made_outside_a_runtime_gets_ready_with_its_first_session() {
+    let (byway, mut told) = preparing();
+    let endpoint = byway.endpoint();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        assert!(told.try_recv().is_err());
+        let request = Request::builder().method(http::Method::POST).uri_str("/0/s/xhr").finish();
+        endpoint.call(request).await.unwrap();
+        told.recv().await.expect("it gets ready");
+    });
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks, on a Debian-like system:
 # Node.js (18 or newer) with npm, Chromium, Python 3 with venv, and then the
-# published clients in tests/clients. Run as root, or where sudo is available.
-# Running it again does nothing that is done already.
+# published clients in tests/clients; Spring's only where Java and Maven are.
+# Run as root, or where sudo is available. Running it again does nothing that
+# is done already.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -68,6 +69,35 @@ install_clients() {
   cp package-lock.json "$stamp"
 }
 
+# In an environment of its own, and made anew when the list has changed.
+install_python_clients() {
+  local list=$here/clients/requirements.txt made=$here/.cache/python
+  if cmp -s "$list" "$made/.installed"; then
+    return
+  fi
+  echo "install: the Python clients"
+  python3 -m venv --clear "$made"
+  timeout "$limit" "$made/bin/pip" install -q --disable-pip-version-check -r "$list" ||
+    fail "the Python clients cannot be installed: the package index cannot be reached, or does not have them"
+  cp "$list" "$made/.installed"
+}
+
+# Not every machine with Maven can reach its repository: then Spring's clients are skipped, and say so.
+install_spring_clients() {
+  local project=$here/clients/spring/pom.xml made=$here/.cache/spring
+  if ! type -P java mvn >/dev/null || cmp -s "$project" "$made/.installed"; then
+    return
+  fi
+  echo "install: Spring's clients"
+  if timeout "$limit" mvn -q -B -f "$project" compile; then
+    cp "$project" "$made/.installed"
+  else
+    echo "install: Spring's clients cannot be had: the repository cannot be reached, or does not have them"
+  fi
+}
+
 install_packages
 install_clients
+install_python_clients
+install_spring_clients
 echo "install: node $(node --version), $(chromium --version 2>/dev/null | head -n 1), $(python3 --version)"

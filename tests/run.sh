@@ -2,7 +2,8 @@
 # Runs every test of Byway, from a clean checkout, and installs what they need.
 #
 #   tests/run.sh            everything
-#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples autobahn bench
+#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples
+#                           stomp_node stomp_browser stomp_python stomp_spring autobahn bench
 #
 # Each suite's output is kept in tests/.cache/logs. The last line counts all tests of all suites; the exit status is
 # 0 only when none failed. A suite that cannot run on this machine says why, and is counted as skipped.
@@ -15,7 +16,8 @@ logs=$cache/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples autobahn bench)
+[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples stomp_node stomp_browser stomp_python
+  stomp_spring autobahn bench)
 
 wanted() {
   local suite
@@ -25,14 +27,14 @@ wanted() {
   return 1
 }
 
-# Adds up the counts that the runners print: cargo test, node:test, and Autobahn's summary.
+# Adds up the counts that the runners print: cargo test, node:test, and the summaries of the others.
 count() {
   awk '
     /^test result:/ { passed += $4; failed += $6; skipped += $8 }
     /^(#|ℹ) pass / { passed += $3 }
     /^(#|ℹ) (fail|cancelled) / { failed += $3 }
     /^(#|ℹ) (skipped|todo) / { skipped += $3 }
-    /^autobahn: [0-9]+ cases, / { passed += $2 - $4; failed += $4 }
+    /^(autobahn|stomp.py|spring): [0-9]+ cases, / { passed += $2 - $4; failed += $4 }
     END { print passed + 0, failed + 0, skipped + 0 }
   ' "$1"
 }
@@ -85,30 +87,61 @@ fuzz() {
 
 test_server=$root/target/debug/examples/sockjs_test_server
 
-# The published clients, and the visitors of the demo page and of the examples.
+# The published clients of SockJS and STOMP, and the visitors of the demo page and of the examples.
 clients() {
   cargo build --locked --bin byway --examples || return
   BYWAY=$root/target/debug/byway BYWAY_TEST_SERVER=$test_server BYWAY_EXAMPLES=$root/target/debug/examples \
     node --test "tests/clients/$1.test.mjs"
 }
 
-# Starts the test server, waits for the address that it prints, runs Autobahn's fuzzing client, and stops the server.
-autobahn() {
-  cargo build --locked --example sockjs_test_server || return
-  local output status=0
+# start COMMAND...: starts a server, and waits for the address that it prints.
+start() {
   output=$(mktemp)
-  "$test_server" --listen 127.0.0.1:0 >"$output" &
-  local server=$!
-  until grep -q '^listening on ' "$output"; do
+  "$@" >"$output" &
+  server=$!
+  until address=$(grep -oEm1 'http://127\.0\.0\.1:[0-9]+' "$output"); do
     kill -0 "$server" || return
     sleep 0.1
   done
-  local address
-  address=$(sed -n 's/^listening on http/ws/p' "$output")
-  tests/autobahn/run.sh run "$cache/autobahn" byway "$address/echo/websocket" || status=$?
+}
+
+stop() {
   kill "$server"
   wait "$server" || true
   rm -f "$output"
+}
+
+stomp_python() {
+  cargo build --locked --bin byway &&
+    BYWAY=$root/target/debug/byway "$cache/python/bin/python" tests/clients/stomp_python.py
+}
+
+# Spring's clients need Java and Maven, which are not installed for them.
+stomp_spring() {
+  if ! type -P java mvn >/dev/null; then
+    echo "   stomp_spring: skipped, as there is no Java with Maven"
+    return 77
+  fi
+  if [ ! -f "$cache/spring/.installed" ]; then
+    echo "   stomp_spring: skipped, as Spring's clients could not be installed"
+    return 77
+  fi
+  local byway=$root/target/debug/byway config=tests/clients/stomp/byway.toml status=0 token
+  cargo build --locked --bin byway && mvn -q -B -o -f tests/clients/spring/pom.xml compile || return
+  token=$("$byway" token --config "$config" --subject ada) || return
+  start "$byway" --config "$config" --listen 127.0.0.1:0 || return
+  java -cp "$cache/spring/classes:$(<"$cache/spring/classpath")" byway.Main "$address" "$token" || status=$?
+  stop
+  return "$status"
+}
+
+# Autobahn's fuzzing client against the test server.
+autobahn() {
+  cargo build --locked --example sockjs_test_server || return
+  local status=0
+  start "$test_server" --listen 127.0.0.1:0 || return
+  tests/autobahn/run.sh run "$cache/autobahn" byway "${address/http/ws}/echo/websocket" || status=$?
+  stop
   return "$status"
 }
 
@@ -116,12 +149,15 @@ bench() {
   cargo bench --locked --bench budgets -- --quick
 }
 
-if wanted node || wanted browser || wanted demo || wanted examples; then
-  tests/install.sh
-fi
+for name in node browser demo examples stomp_node stomp_browser stomp_python stomp_spring; do
+  if wanted "$name"; then
+    tests/install.sh
+    break
+  fi
+done
 for name in "${suites[@]}"; do
   case $name in
-    node | browser | demo | examples) suite "$name" clients "$name" ;;
+    node | browser | demo | examples | stomp_node | stomp_browser) suite "$name" clients "$name" ;;
     *) suite "$name" "$name" ;;
   esac
 done

@@ -47,7 +47,7 @@ pub const END_OF_FRAME: &[u8] = b"\n\n\0";
 
 pub fn connect(token: Option<&str>) -> String {
     let token = token.map(|token| format!("Authorization:Bearer {token}\n")).unwrap_or_default();
-    format!("CONNECT\naccept-version:1.2\nhost:localhost\nheart-beat:0,0\n{token}\n\0")
+    format!("CONNECT\naccept-version:1.2\nhost:localhost\nheart-beat:600000,600000\n{token}\n\0")
 }
 
 fn subscribe(id: &str, destination: &str) -> String {

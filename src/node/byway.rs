@@ -154,6 +154,13 @@ impl Drop for Upgrading {
 }
 
 impl Node {
+    /// The endpoint is about to be served. Outside a runtime nothing can run yet; then the first session has to wait.
+    pub(crate) fn prepare(&self) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.language.prepare(&runtime);
+        }
+    }
+
     /// Waits for a WebSocket's upgrade, then opens its session and runs it, all in one task.
     pub(crate) fn upgrade(
         self: &Arc<Self>,
@@ -322,6 +329,7 @@ impl Node {
             stats.queued_messages += messages as u64;
             stats.queued_bytes += bytes as u64;
         }
+        self.language.count(&mut stats);
         stats
     }
 }

@@ -383,16 +383,24 @@ impl Socket {
     }
 
     fn text(&mut self, text: bytestring::ByteString, cell: &Cell) {
-        let Some(limit) = self.sockjs else { return self.messages.push_back(Message::Text(text)) };
+        let Some(limit) = self.sockjs else { return self.take_message(Message::Text(text)) };
         match sockjs::parse_frame(&text, limit) {
             Ok(messages) => self.messages.extend(messages.into_iter().map(Message::Text)),
             Err(_) => cell.update(|session| session.fail(Disconnect::BROKEN_FRAMING, now())),
         }
     }
 
+    /// Such messages come one at a time, and every session keeps the room that it had once.
+    fn take_message(&mut self, message: Message) {
+        if self.messages.capacity() == 0 {
+            self.messages.reserve_exact(1);
+        }
+        self.messages.push_back(message);
+    }
+
     fn binary(&mut self, bytes: Bytes, cell: &Cell) {
         match self.sockjs {
-            None => self.messages.push_back(Message::Binary(bytes)),
+            None => self.take_message(Message::Binary(bytes)),
             Some(_) => cell.update(|session| session.fail(Disconnect::NOT_TEXT, now())),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::SessionHandle;
 use super::byway::Node;
+use super::stats::Stats;
 use crate::model::{Disconnect, Message, Secret};
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
@@ -57,8 +58,14 @@ pub(super) trait Language: Send + Sync {
     /// Called once, when the endpoint is complete.
     fn attach(&self, _: &Arc<Node>) {}
 
+    /// Called when the endpoint is about to be served, with where; it may be called again.
+    fn prepare(&self, _: &Handle) {}
+
     /// Called before a session opens, with where sessions run.
     fn run_on(&self, _: &Handle) {}
+
+    /// Adds what only it counts.
+    fn count(&self, _: &mut Stats) {}
 }
 
 /// What one session speaks with its client: told what happens, one call at a time. Owned by the session's driver.

@@ -16,6 +16,12 @@ pub struct Stats {
     pub ended: BTreeMap<&'static str, u64>,
     /// Requests refused before there was a session, by reason.
     pub refused: BTreeMap<&'static str, u64>,
+    /// How often each limit on what clients may send said no, by its name
+    /// ([`RateLimits::hits`](crate::policy::RateLimits::hits)), and as `connect_failures` how often a client was not heard,
+    /// since too many of its address had failed to show who they are. Empty where no limits are asked.
+    pub limit_hits: BTreeMap<&'static str, u64>,
+    /// How often a client failed to show who it is.
+    pub connect_failures: u64,
     /// What was carried, by all sessions together.
     pub traffic: Traffic,
     /// Messages that wait in outbound queues now.

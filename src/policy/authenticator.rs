@@ -53,8 +53,8 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Who shows these credentials. The future may be dropped at any time.
     fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>>;
 
-    /// Gets ready, so that the first client does not wait: whoever serves runs it once, beside serving. It may fail; then
-    /// the first client waits. Does nothing by default.
+    /// Gets ready, so that the first client does not wait: an endpoint runs it once, beside serving, and drops it after a
+    /// minute. It may fail; then the first client waits. Does nothing by default.
     fn prepare(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

@@ -20,7 +20,9 @@ pub use authenticator::{Anonymous, AuthError, Authenticator, Credentials, Identi
 pub use authorizer::{Access, Action, Authorizer, Decision};
 pub use jwt::{JwtAuthenticator, JwtSettings, Minter};
 pub use origin::{Origin, OriginError, OriginPolicy, OriginSettings};
-pub use rate::{ConnectFailures, Excess, RateKeys, RateLimits, RateSettings, ScopeSettings, SessionRate, Verdict};
+pub use rate::{
+    ConnectFailures, Excess, RateKeys, RateLimits, RateSettings, ScopeSettings, SessionRate, Stage, Verdict,
+};
 pub use revocation::{Revocation, Revocations, RevocationsFull};
 pub use rules::{ActionSetting, Claim, Effect, Group, RuleSettings, Rules, User, Who};
 pub use token::{MAX_TOKEN_BYTES, TokenSettings};

@@ -62,6 +62,7 @@ impl Collector for Numbers {
         let stats: Vec<_> = self.endpoints.iter().map(|e| (e.name.as_str(), e.byway.stats())).collect();
         let mut writer = Writer { encoder: &mut encoder, stats: &stats };
         writer.sessions()?;
+        writer.limits()?;
         writer.traffic()?;
         writer.process(&self.connections, self.started)
     }
@@ -82,6 +83,15 @@ impl Writer<'_, '_> {
         })?;
         self.counters("byway_refused", "Requests refused before there was a session, by reason", |stats| {
             stats.refused.iter().map(|(reason, count)| (Some(("reason", *reason)), *count)).collect()
+        })
+    }
+
+    fn limits(&mut self) -> fmt::Result {
+        self.counters("byway_limit_hits", "Times that a limit on what clients may send was reached", |stats| {
+            stats.limit_hits.iter().map(|(limit, count)| (Some(("limit", *limit)), *count)).collect()
+        })?;
+        self.counters("byway_connect_failures", "Clients that failed to show who they are", |stats| {
+            vec![(None, stats.connect_failures)]
         })
     }
 

@@ -145,6 +145,10 @@ impl Watch {
         silence.or_else(|| self.filling.as_mut()?.take_due(now))
     }
 
+    fn is_over(&self) -> bool {
+        self.filling.is_none() && self.listening.is_none() && self.endings.iter().all(Option::is_none)
+    }
+
     fn heard(&mut self) {
         if let Some(listening) = &mut self.listening {
             listening.quarters = 0;
@@ -175,12 +179,14 @@ impl Session {
         let watch = self.watch.get_or_insert_default();
         watch.filling = send_every.map(|every| Filling::new(every, filler, now));
         watch.listening = expect_within.map(|within| Listening::new(within, last_words, now));
+        self.watch.take_if(|watch| watch.is_over());
     }
 
     /// Sets a deadline in the place of the one before, or with `None` takes it back.
     pub fn end_at(&mut self, deadline: Deadline, ending: Option<Ending>) {
         if self.is_open() && (ending.is_some() || self.watch.is_some()) {
             self.watch.get_or_insert_default().endings[deadline as usize] = ending;
+            self.watch.take_if(|watch| watch.is_over());
         }
     }
 

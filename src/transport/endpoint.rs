@@ -20,8 +20,12 @@ impl Byway {
     /// This endpoint's URLs, to be nested in a poem route: a greeting and plain WebSockets at the endpoint itself,
     /// `/websocket`, `/info`, `/iframe*.html`, and SockJS's `/{server}/{session}/{transport}`.
     ///
+    /// Whoever decides who clients are gets ready now ([`Authenticator::prepare`](crate::policy::Authenticator::prepare)), if
+    /// this is called within a tokio runtime, and when the first session opens otherwise.
+    ///
     /// A [`Principal`](crate::Principal) that a middleware put into the request's data becomes the session's.
     pub fn endpoint(&self) -> Endpoint {
+        self.0.prepare();
         Endpoint { node: Arc::clone(&self.0) }
     }
 }

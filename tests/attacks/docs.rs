@@ -7,17 +7,32 @@ const SOURCES: &[&str] = &[
     include_str!("h_requests.rs"),
     include_str!("h_slow_readers.rs"),
     include_str!("h_smuggling.rs"),
+    include_str!("j_tokens.rs"),
+    include_str!("o_operations.rs"),
     include_str!("p_pages.rs"),
     include_str!("p_sessions.rs"),
+    include_str!("p_users.rs"),
+    include_str!("r_limits.rs"),
+    include_str!("s_broker.rs"),
+    include_str!("s_frames.rs"),
     include_str!("w_frames.rs"),
     include_str!("w_peers.rs"),
+    // Rows that need no server.
+    include_str!("../stomp/client_frames.rs"),
+    include_str!("../stomp/limits.rs"),
+    include_str!("../stomp/properties.rs"),
+    include_str!("../stomp/server_frames.rs"),
+    include_str!("../stomp/transactions.rs"),
+    include_str!("../../src/policy/jwt/hostile_tests.rs"),
+    include_str!("../../src/policy/jwt/tests.rs"),
+    include_str!("../../src/policy/rate/tests.rs"),
 ];
 
 /// `h1_...`, `w10_...`, `p4_...`: a row, and a sentence.
 fn is_test(word: &str) -> bool {
     let row = word.split('_').next().unwrap_or_default();
     let (letter, number) = row.split_at_checked(1).unwrap_or_default();
-    ["h", "w", "p"].contains(&letter) && number.parse::<u8>().is_ok() && word.contains('_')
+    ["h", "w", "p", "s", "j", "r", "o"].contains(&letter) && number.parse::<u8>().is_ok() && word.contains('_')
 }
 
 fn between<'a>(text: &'a str, before: &str, after: char) -> BTreeSet<&'a str> {

@@ -112,7 +112,7 @@ impl Target {
     pub async fn survives(&self) {
         self.serves_a_poll().await;
         self.serves_a_websocket().await;
-        assert_eq!(panics(), Vec::<String>::new());
+        nothing_panicked();
     }
 
     async fn serves_a_poll(&self) {
@@ -152,13 +152,18 @@ pub fn unique(prefix: &str) -> String {
 
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+/// Fails after a panic that was not a test's own.
+pub fn nothing_panicked() {
+    assert_eq!(panics(), Vec::<String>::new());
+}
+
 /// Every panic so far that was not a test's own.
 fn panics() -> Vec<String> {
     PANICS.lock().expect("nothing panics while it holds this").clone()
 }
 
 /// A task that panics takes nobody down with it, so a test would not notice.
-fn record_panics() {
+pub fn record_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let report = std::panic::take_hook();

@@ -1,5 +1,5 @@
 use crate::client::{ask, connect, get, get_with, post, websocket};
-use crate::process::Byway;
+use crate::process::{Byway, Folder};
 use serde_json::{Value, json};
 use std::net::TcpStream;
 use tungstenite::{Message, WebSocket};
@@ -122,6 +122,50 @@ fn metrics_count_sessions_messages_endings_refusals_and_connections() {
     socket.close(None).unwrap();
     assert_eq!(byway.logged("session ended")["ending"], "client");
 }
+
+#[test]
+fn metrics_count_what_limits_stop_and_who_fails_to_come_in() {
+    let folder = Folder::new().with("limits.toml", LIMITS);
+    let byway = Byway::start_in(folder, &["--config", "limits.toml"]);
+    let connect_with = |header: &str| {
+        let mut socket = websocket(connect(&byway.address), "/live");
+        socket.send(Message::text(format!("CONNECT\naccept-version:1.2\nhost:x\n{header}\n\0"))).unwrap();
+        let answer = socket.read().unwrap();
+        (socket, answer.into_text().unwrap())
+    };
+    let (mut socket, _) = connect_with("");
+    for id in 0..2 {
+        socket.send(Message::text(format!("SUBSCRIBE\nid:{id}\ndestination:/topic/a\n\n\0"))).unwrap();
+    }
+    assert!(socket.read().unwrap().to_text().unwrap().contains("message:Too many messages"));
+    assert!(connect_with("token:junk\n").1.contains("message:Authentication failed"));
+    assert!(connect_with("").1.contains("message:Too many failed attempts"));
+    let metrics = get(&byway.address, "/metrics").body;
+    for line in [
+        "byway_limit_hits_total{endpoint=\"live\",limit=\"session_messages\"} 1",
+        "byway_limit_hits_total{endpoint=\"live\",limit=\"destination_bytes\"} 0",
+        "byway_limit_hits_total{endpoint=\"live\",limit=\"connect_failures\"} 1",
+        "byway_connect_failures_total{endpoint=\"live\"} 1",
+    ] {
+        assert!(metrics.lines().any(|metric| metric == line), "{line} is not in\n{metrics}");
+    }
+}
+
+const LIMITS: &str = r#"
+    [endpoints.live]
+    path = "/live"
+    app = "stomp"
+    [auth]
+    anonymous = "allow"
+    failures_per_minute = 1
+    [auth.jwt]
+    secret = "a secret of thirty-two bytes, just"
+    require_issuer = false
+    require_audience = false
+    [rates.session]
+    messages_per_second = 1
+    excess = "close"
+"#;
 
 #[test]
 fn the_log_says_how_a_session_ended() {

@@ -1,6 +1,6 @@
 //! The application's handlers.
 
-use crate::stage::{Plan, Stage};
+use crate::support::stage::{Plan, Stage};
 use byway::messaging::{Json, MessageError, Messages, Messenger, Path, Reply, Result, Text, ToSender};
 use byway::{Disconnect, Principal, Transport};
 use serde::{Deserialize, Serialize};

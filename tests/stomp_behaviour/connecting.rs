@@ -1,7 +1,7 @@
 //! Coming in and going.
 
-use crate::stage::{Plan, until};
 use crate::support::client::Leave;
+use crate::support::stage::{Plan, until};
 use crate::support::stomp::frame;
 use byway::{Disconnect, Transport};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The server goes, or breaks down.
 
-use crate::stage::Plan;
+use crate::support::stage::Plan;
 use crate::support::stomp::{Heard, StompClient};
 use byway::messaging::{Messages, Text};
 use byway::{Disconnect, Transport};
@@ -40,7 +40,7 @@ pub async fn a_panic_ends_its_own_session_and_what_that_held_goes_to_others(row:
     client.closes(&Disconnect::INTERNAL_ERROR).await;
     assert_eq!(stage.ended().await, Disconnect::INTERNAL_ERROR);
     assert_eq!(stage.messenger.users().sessions_of("ada").len(), 1);
-    other.subscribe("0", "/queue/a", &[("ack", "client")]).await;
+    other.listen("0", "/queue/a", "client").await;
     assert_eq!(other.message().await.header("delivery-count"), Some("2"));
 }
 

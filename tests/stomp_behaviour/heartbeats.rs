@@ -1,6 +1,6 @@
 //! STOMP's signs of life.
 
-use crate::stage::Plan;
+use crate::support::stage::Plan;
 use crate::support::stomp::{Heard, StompClient};
 use byway::{Disconnect, Transport};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Who comes in, who stays, and what they may do.
 
-use crate::stage::{Plan, token, token_with};
+use crate::support::stage::{Plan, token, token_with};
 use crate::support::stomp::StompClient;
 use byway::messaging::Event;
 use byway::messaging::Refusals;
@@ -42,6 +42,20 @@ pub async fn without_a_good_token_nobody_comes_in(row: Transport) {
         client.fails(disconnect.reason(), &disconnect).await;
     }
     assert_eq!(stage.messenger.users().count(), 0);
+}
+
+pub async fn whoever_fails_too_often_is_not_heard_for_a_while(row: Transport) {
+    let stage = Plan::new(row).tokens().stomp(|stomp| stomp.failures_per_minute(2)).start();
+    for _ in 0..2 {
+        let mut client = stage.open().await;
+        client.say_connect(&[("token", "junk")]).await;
+        client.fails("Authentication failed", &Disconnect::AUTHENTICATION_FAILED).await;
+    }
+    let mut client = stage.open().await;
+    client.say_connect(&[("token", &token("ada"))]).await;
+    client.fails("Too many failed attempts", &Disconnect::TOO_MANY_FAILURES).await;
+    let stats = stage.server.byway.stats();
+    assert_eq!((stats.connect_failures, stats.limit_hits["connect_failures"]), (2, 1));
 }
 
 pub async fn a_session_ends_with_its_token(row: Transport) {
@@ -135,7 +149,8 @@ pub async fn what_the_rules_do_not_allow_is_refused_and_has_no_effect(row: Trans
         ("SUBSCRIBE", "/queue/a"),
     ] {
         let mut client = stage.connect_as("ada").await;
-        client.send(command, &[("destination", destination), ("id", "0"), ("receipt", "r")], "denied").await;
+        let body = if command == "SEND" { "denied" } else { "" };
+        client.send(command, &[("destination", destination), ("id", "0"), ("receipt", "r")], body).await;
         let error = client.fails("Forbidden", &Disconnect::FORBIDDEN).await;
         assert_eq!(error.header("receipt-id"), Some("r"));
     }

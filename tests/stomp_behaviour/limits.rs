@@ -1,18 +1,17 @@
 //! How much a client may send.
 
-use crate::stage::{Plan, Stage};
+use crate::support::stage::{Plan, Stage};
 use byway::messaging::Refusals;
 use byway::policy::{Excess, RateSettings, ScopeSettings};
 use byway::{Disconnect, Transport};
 use std::time::{Duration, Instant};
 
+fn scope(messages: u32, excess: Excess) -> ScopeSettings {
+    ScopeSettings { messages_per_second: Some(messages), excess, ..ScopeSettings::default() }
+}
+
 fn rates(row: Transport, per_second: u32, burst: u32, excess: Excess, refusals: Refusals, dry_run: bool) -> Stage {
-    let session = ScopeSettings {
-        messages_per_second: Some(per_second),
-        messages_burst: Some(burst),
-        excess,
-        ..ScopeSettings::default()
-    };
+    let session = ScopeSettings { messages_burst: Some(burst), ..scope(per_second, excess) };
     let settings = RateSettings { session, dry_run, ..RateSettings::default() };
     Plan::new(row).stomp(|stomp| stomp.rates(settings)).refusals(refusals).start()
 }
@@ -21,14 +20,16 @@ pub async fn what_is_over_a_rate_is_refused_and_told(row: Transport) {
     let stage = rates(row, 1, 3, Excess::Refuse, Refusals::Keep, false);
     let mut client = stage.connect().await;
     client.subscribe("0", "/topic/a", &[]).await;
-    for body in ["1", "2", "over", "over again"] {
+    for body in ["1", "2"] {
         client.publish("/topic/a", body).await;
+        assert_eq!(client.body().await, body);
     }
-    assert_eq!((client.body().await, client.body().await), ("1".into(), "2".into()));
-    for _ in 0..2 {
+    for body in ["over", "over again"] {
+        client.publish("/topic/a", body).await;
         let error = client.error("Too many messages").await;
         assert!(error.text().contains("session_messages"), "{error:?}");
     }
+    assert_eq!(stage.server.byway.stats().limit_hits["session_messages"], 2);
 }
 
 pub async fn what_is_over_a_rate_ends_the_session_where_that_is_said(row: Transport) {
@@ -37,8 +38,8 @@ pub async fn what_is_over_a_rate_ends_the_session_where_that_is_said(row: Transp
         let mut client = stage.connect().await;
         client.subscribe("0", "/topic/a", &[]).await;
         client.publish("/topic/a", "1").await;
-        client.publish("/topic/a", "over").await;
         assert_eq!(client.body().await, "1");
+        client.publish("/topic/a", "over").await;
         client.fails("Too many messages", &Disconnect::RATE_LIMITED).await;
         assert_eq!(stage.endings("rate_limited"), 1);
     }
@@ -56,6 +57,18 @@ pub async fn what_is_over_a_rate_waits_its_turn(row: Transport) {
         assert_eq!(client.body().await, n.to_string());
     }
     assert!(begin.elapsed() >= Duration::from_millis(490), "{:?}", begin.elapsed());
+}
+
+pub async fn what_waits_for_one_rate_is_not_charged_to_another_again(row: Transport) {
+    let session = ScopeSettings { messages_burst: Some(2), ..scope(1, Excess::Close) };
+    let user = ScopeSettings { messages_burst: Some(1), ..scope(20, Excess::SlowDown) };
+    let settings = RateSettings { session, user, ..RateSettings::default() };
+    let stage = Plan::new(row).tokens().stomp(|stomp| stomp.rates(settings)).start();
+    let mut client = stage.connect_as("ada").await;
+    client.send("SUBSCRIBE", &[("destination", "/topic/a"), ("id", "0")], "").await;
+    client.publish("/topic/a", "a while later").await;
+    assert_eq!(client.body().await, "a while later");
+    assert_eq!(stage.server.byway.stats().limit_hits["user_messages"], 1);
 }
 
 pub async fn a_dry_run_limits_nothing(row: Transport) {

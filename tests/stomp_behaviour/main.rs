@@ -14,7 +14,6 @@ mod identity;
 mod limits;
 mod queues;
 mod slow;
-mod stage;
 mod topics;
 mod transactions;
 mod users;
@@ -101,6 +100,7 @@ macro_rules! every {
             identity {
                 a_token_comes_in_by_each_header_and_names_its_user
                 without_a_good_token_nobody_comes_in
+                whoever_fails_too_often_is_not_heard_for_a_while
                 a_session_ends_with_its_token
                 a_session_lives_on_with_a_new_token_of_its_user
                 a_session_becomes_nobody_else_and_stays_nobody_without_a_token
@@ -113,6 +113,7 @@ macro_rules! every {
                 what_is_over_a_rate_is_refused_and_told
                 what_is_over_a_rate_ends_the_session_where_that_is_said
                 what_is_over_a_rate_waits_its_turn
+                what_waits_for_one_rate_is_not_charged_to_another_again
                 a_dry_run_limits_nothing
                 a_frame_over_a_limit_is_told_and_ends_the_session
             }

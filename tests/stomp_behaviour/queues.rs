@@ -1,7 +1,7 @@
 //! Work queues: who gets what, and what becomes of what is not acknowledged.
 
-use crate::stage::{Plan, Stage};
 use crate::support::client::Leave;
+use crate::support::stage::{Plan, Stage};
 use crate::support::stomp::{Frame, StompClient};
 use byway::{Disconnect, Transport};
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn consumer(stage: &Stage, ack: &str, count: usize) -> (StompClient, Vec<F
 async fn rest(stage: &Stage) -> Vec<(String, String)> {
     stage.messenger.send("/queue/a", &"mark").unwrap();
     let mut client = stage.connect().await;
-    client.send("SUBSCRIBE", &[("id", "0"), ("destination", "/queue/a"), ("ack", "client-individual")], "").await;
+    client.listen("0", "/queue/a", "client-individual").await;
     let mut found = Vec::new();
     loop {
         let message = client.message().await;
@@ -76,7 +76,7 @@ pub async fn what_is_refused_comes_again_and_says_so(row: Transport) {
     assert_eq!(again.header("redelivered"), Some("true"));
     assert_ne!(again.ack(), got[0].ack());
     client.ack(again.ack()).await;
-    client.settle().await;
+    client.ask("UNSUBSCRIBE", &[("id", "0")], "").await;
     assert_eq!(rest(&stage).await, []);
 }
 
@@ -92,8 +92,9 @@ pub async fn an_acknowledgement_of_nothing_is_refused_and_changes_nothing(row: T
     for wrong in ["again", "ahead", "junk", "foreign"] {
         let (mut other, others) = consumer(&stage, "client-individual", 1).await;
         let mut client = stage.connect().await;
-        client.subscribe("0", "/queue/b", INDIVIDUAL).await;
-        client.publish("/queue/b", "mine").await;
+        let queue = format!("/queue/{wrong}");
+        client.subscribe("0", &queue, INDIVIDUAL).await;
+        client.publish(&queue, "mine").await;
         let mine = client.message().await.ack().to_owned();
         let id = match wrong {
             "again" => mine.clone(),
@@ -159,7 +160,7 @@ pub async fn a_queue_keeps_what_comes_before_its_first_consumer(row: Transport) 
     let stage = stage(row);
     (0..5).for_each(|n| stage.messenger.send("/queue/a", &n).unwrap());
     let mut client = stage.connect().await;
-    client.send("SUBSCRIBE", &[("id", "0"), ("destination", "/queue/a")], "").await;
+    client.listen("0", "/queue/a", "auto").await;
     for n in 0..5 {
         let message = client.message().await;
         assert_eq!((message.text(), message.header("ack")), (&*n.to_string(), None));
@@ -175,7 +176,7 @@ pub async fn a_full_queue_refuses_its_sender_and_a_session_that_ends_gives_back_
     sender.fails("Overloaded", &Disconnect::OVERLOADED).await;
     assert_eq!(stage.ended().await, Disconnect::OVERLOADED);
     let mut client = stage.connect().await;
-    client.send("SUBSCRIBE", &[("id", "0"), ("destination", "/queue/a")], "").await;
+    client.listen("0", "/queue/a", "auto").await;
     assert_eq!(client.body().await, "0");
     assert_eq!(client.body().await, "1");
 }

@@ -1,6 +1,6 @@
 //! Subscribers that do not read.
 
-use crate::stage::{Plan, Stage};
+use crate::support::stage::{Plan, Stage};
 use crate::support::stomp::{Heard, StompClient};
 use byway::broker::{SlowConsumerPolicy, SlowConsumerSettings};
 use byway::{Destination, Disconnect, Publication, Transport};

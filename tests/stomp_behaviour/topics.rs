@@ -1,6 +1,6 @@
 //! Publishing to all who listen.
 
-use crate::stage::Plan;
+use crate::support::stage::Plan;
 use byway::messaging::Refusals;
 use byway::messaging::Text;
 use byway::{Disconnect, Transport};

@@ -1,7 +1,7 @@
 //! All or nothing.
 
-use crate::stage::Plan;
 use crate::support::client::Leave;
+use crate::support::stage::Plan;
 use byway::{Disconnect, Transport};
 
 const TX: (&str, &str) = ("transaction", "t");
@@ -54,7 +54,7 @@ pub async fn acknowledgements_wait_for_the_commit(row: Transport) {
     client.ask("DISCONNECT", &[], "").await;
     stage.ended().await;
     let mut other = stage.connect().await;
-    other.subscribe("0", "/queue/a", &[]).await;
+    other.listen("0", "/queue/a", "auto").await;
     assert_eq!(other.body().await, "aborted");
     other.publish("/queue/a", "mark").await;
     assert_eq!(other.body().await, "mark");

@@ -1,11 +1,19 @@
 //! What is one user's own.
 
-use crate::stage::Plan;
+use crate::support::stage::Plan;
 use byway::messaging::{Event, Text};
+use byway::policy::{ActionSetting, Effect, Group, RuleSettings, Rules, Who};
 use byway::{Disconnect, Transport};
 
 pub async fn all_sessions_of_a_user_hear_what_is_sent_to_it_and_no_other_s(row: Transport) {
-    let stage = Plan::new(row).tokens().start();
+    let may_send = RuleSettings {
+        who: Who::Group(Group::Authenticated),
+        action: ActionSetting::Send,
+        destination: "/user/*/queue/a".to_owned(),
+        effect: Effect::Allow,
+    };
+    let rules = Rules::new(&[may_send]).expect("the test's rule is valid");
+    let stage = Plan::new(row).tokens().stomp(|stomp| stomp.authorizer(rules)).start();
     let (mut one, mut two) = (stage.connect_as("ada").await, stage.connect_as("ada").await);
     let mut bob = stage.connect_as("bob").await;
     for client in [&mut one, &mut two, &mut bob] {
@@ -46,7 +54,7 @@ pub async fn a_user_with_too_many_sessions_gets_no_more(row: Transport) {
     let mut stage = Plan::new(row).tokens().messages(|messages| messages.settings(settings)).start();
     let mut first = stage.connect_as("ada").await;
     let mut second = stage.open().await;
-    second.say_connect(&[("token", &crate::stage::token("ada"))]).await;
+    second.say_connect(&[("token", &crate::support::stage::token("ada"))]).await;
     second.fails("Forbidden", &Disconnect::FORBIDDEN).await;
     first.ask("DISCONNECT", &[], "").await;
     stage.ended().await;

@@ -3,6 +3,10 @@
 
 use super::client::{Client, Event};
 use byway::Disconnect;
+use std::time::Duration;
+
+/// How long a server may be silent before a test gives up: far above every deadline that the tests set.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a server says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,6 +173,11 @@ impl StompClient {
         self.ask("SUBSCRIBE", &headers, "").await;
     }
 
+    /// Subscribes where messages wait already: the first may come before any receipt.
+    pub async fn listen(&mut self, id: &str, destination: &str, ack: &str) {
+        self.send("SUBSCRIBE", &[("id", id), ("destination", destination), ("ack", ack)], "").await;
+    }
+
     /// Sends a frame and waits until it was processed.
     pub async fn ask(&mut self, command: &str, headers: &[(&str, &str)], body: &str) {
         let headers = [headers, &[("receipt", "asked")]].concat();
@@ -192,7 +201,8 @@ impl StompClient {
 
     /// What comes next, whatever it is.
     pub async fn hear(&mut self) -> Heard {
-        match self.client.next().await {
+        let next = tokio::time::timeout(PATIENCE, self.client.next()).await;
+        match next.expect("everything that is waited for comes") {
             Event::Message(text) if text == "\n" => Heard::Beat,
             Event::Message(text) => Heard::Frame(Frame::parse(text.as_bytes(), self.escapes)),
             Event::Binary(bytes) if bytes == b"\n" => Heard::Beat,

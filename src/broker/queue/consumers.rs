@@ -96,6 +96,11 @@ impl Consumers {
         unsettled
     }
 
+    /// Whether a consumer has yet to settle this tag.
+    pub fn has(&self, id: ConsumerId, tag: u64) -> bool {
+        self.all.get(&id).is_some_and(|consumer| consumer.unacked.contains_key(&tag))
+    }
+
     /// What a consumer settles with this tag, the oldest first.
     pub fn settle(&mut self, id: ConsumerId, tag: u64) -> Result<Vec<Stored>, UnknownTag> {
         let settled = self.all.get_mut(&id).ok_or(UnknownTag)?.take_settled(tag)?;

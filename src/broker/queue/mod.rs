@@ -99,6 +99,11 @@ impl WorkQueue {
         }
     }
 
+    /// Whether [`settle`](Self::settle) would settle something.
+    pub fn is_unsettled(&self, consumer: ConsumerId, tag: u64) -> bool {
+        self.consumers.has(consumer, tag)
+    }
+
     /// A consumer acknowledges or refuses the message that was handed to it by this tag; in the mode `client`, all that it
     /// was handed before as well. What is refused waits for the redelivery delay, or is a dead letter. A tag that is not the
     /// consumer's, or is settled, changes nothing.

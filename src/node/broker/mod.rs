@@ -69,6 +69,14 @@ impl Broker {
         &self.settings
     }
 
+    /// Refuses a destination that is neither a topic nor a queue, before anything is published there.
+    pub(in crate::node) fn check(&self, destination: &Destination) -> Result<(), PublishError> {
+        match self.settings.kind_of(destination) {
+            Some(_) => Ok(()),
+            None => Err(PublishError::NotPublishable(destination.clone())),
+        }
+    }
+
     /// Takes a publication for a topic or a queue. When it returns, all who are subscribed will get it.
     pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
         match self.settings.kind_of(&publication.destination) {

@@ -267,6 +267,11 @@ impl Consumer {
 }
 
 impl Consuming {
+    /// Whether the client has yet to acknowledge or refuse what came by this tag.
+    pub(in crate::node) fn is_unsettled(&self, tag: u64) -> bool {
+        self.queue.state.lock().core.is_unsettled(self.id, tag)
+    }
+
     /// The client acknowledges or refuses what came by this tag.
     pub(in crate::node) fn settle(&self, tag: u64, settlement: Settlement) -> Result<(), UnknownTag> {
         let mut state = self.queue.state.lock();

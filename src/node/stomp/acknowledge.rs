@@ -20,6 +20,18 @@ impl StompSpeaker {
         }
     }
 
+    /// Whether a client may acknowledge this, as far as can be told before anything else of its transaction is done.
+    pub(super) fn check_unsettled(&self, ack: &Ack) -> Result<(), Refusal> {
+        let (subscription, number) = self.delivered(&ack.reference).ok_or(UnknownTag)?;
+        let is_unsettled = match &subscription.source {
+            _ if subscription.ack == AckMode::Auto => false,
+            Source::Queue(consuming) => consuming.is_unsettled(number),
+            Source::Topics(_) => self.shared.broker.has_published(number),
+            Source::Answer => false,
+        };
+        if is_unsettled { Ok(()) } else { Err(UnknownTag.into()) }
+    }
+
     /// By which subscription a message came, and its number there: `message-id` and `ack` have both where a message has
     /// to be acknowledged.
     fn delivered(&self, reference: &AckReference) -> Option<(&Subscription, u64)> {

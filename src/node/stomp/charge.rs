@@ -4,7 +4,7 @@ use super::refusal::Refusal;
 use super::speaker::StompSpeaker;
 use crate::model::{Destination, Disconnect};
 use crate::node::now;
-use crate::policy::{AddressKey, RateKeys, Verdict};
+use crate::policy::{AddressKey, RateKeys, Stage, Verdict};
 use crate::protocol::stomp::Failure;
 
 impl StompSpeaker {
@@ -18,10 +18,14 @@ impl StompSpeaker {
             address: AddressKey::from(self.client.remote_addr()),
             destination,
         };
+        let mut stage = Stage::START;
         loop {
-            match self.shared.rates.check(&keys, bytes, now()) {
+            match self.shared.rates.check(&keys, bytes, stage, now()) {
                 Verdict::Pass => return Ok(()),
-                Verdict::Wait(wait) => tokio::time::sleep(wait).await,
+                Verdict::Wait { time, then } => {
+                    stage = then;
+                    tokio::time::sleep(time).await;
+                }
                 Verdict::Refuse { limit, retry_after } => {
                     let detail = format!("The limit {limit} is reached. Try again in {} s.", retry_after.as_secs() + 1);
                     return Err(Refusal::Told(too_many(detail)));

@@ -6,8 +6,8 @@ use crate::messaging::{Event, Inbound};
 use crate::model::{Disconnect, Headers, Principal};
 use crate::node::{SessionHandle, now};
 use crate::policy::{AddressKey, AuthError, Credentials, Identity};
-use crate::protocol::stomp::{Connect, Failure, HEARTBEAT};
-use crate::session::{Deadline, KeepAlive, Outgoing};
+use crate::protocol::stomp::{Connect, Failure};
+use crate::session::{Deadline, KeepAlive};
 use bytestring::ByteString;
 use std::time::SystemTime;
 
@@ -35,6 +35,8 @@ impl StompSpeaker {
         }
         self.shared.users.connected(&self.client).map_err(|error| Refusal::forbidden(error).fatal())?;
         self.remember(session, &identity);
+        // A revocation that came since the first look has not found this session.
+        self.shared.check_revocation(&identity).map_err(refused)?;
         self.tell(Event::Connected(self.client.clone())).await;
         let user = identity.principal.as_ref().map(Principal::name);
         let frame = self.connection.connected(connect, &session.id().to_string(), user);
@@ -58,13 +60,12 @@ impl StompSpeaker {
     }
 
     fn keep_alive(&self, session: &SessionHandle, connect: &Connect) {
-        let filler = self.connection.in_kind(HEARTBEAT.into());
-        let last_words = self.connection.error(&Failure::silent());
+        let phrases = &self.shared.phrases;
         session.0.keep_alive(KeepAlive {
             send_every: connect.heartbeat.send_every,
-            filler: Outgoing::new(filler),
+            filler: phrases.heartbeat(&self.connection),
             expect_within: connect.heartbeat.expect_within,
-            last_words: Some(Outgoing::new(last_words)),
+            last_words: Some(phrases.silent(&self.connection)),
         });
     }
 

@@ -6,6 +6,7 @@
 mod acknowledge;
 mod charge;
 mod connect;
+mod phrases;
 mod refusal;
 mod send;
 mod settings;
@@ -21,6 +22,7 @@ use super::byway::Node;
 use super::handler::{Language, Speaker};
 use super::hub::Hub;
 use super::settings::Settings;
+use super::stats::Stats;
 use crate::messaging::Messenger;
 use crate::model::{Secret, SettingsError};
 use crate::protocol::stomp::Version;
@@ -47,9 +49,19 @@ impl Language for StompLanguage {
         self.0.attach(node);
     }
 
+    fn prepare(&self, runtime: &Handle) {
+        self.0.prepare(runtime);
+    }
+
     fn run_on(&self, runtime: &Handle) {
+        self.0.prepare(runtime);
         self.0.broker.run_on(runtime);
         self.0.keep_tidy(runtime);
+    }
+
+    fn count(&self, stats: &mut Stats) {
+        stats.limit_hits = self.0.rates.hits().chain([("connect_failures", self.0.failures.hits())]).collect();
+        stats.connect_failures = self.0.failures.failures();
     }
 }
 

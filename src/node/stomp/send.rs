@@ -55,6 +55,9 @@ impl StompSpeaker {
         let target = publication.destination.clone().into();
         let is_personal = matches!(address, SendAddress::User { .. });
         self.shared.authorize(&self.client, Action::Send, &target, is_personal).await?;
+        if let SendAddress::Broker(destination) = &address {
+            self.shared.broker.check(destination)?;
+        }
         Ok(Checked::To(address, publication))
     }
 

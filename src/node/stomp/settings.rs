@@ -100,10 +100,12 @@ impl Stomp {
         Self { authorizer: Arc::new(authorizer), ..self }
     }
 
+    /// Refuses what cannot be right.
     pub(super) fn validate(&self, settings: &Settings) -> Result<(), SettingsError> {
         self.broker.validate()?;
         self.stomp.validate()?;
         self.rates.validate()?;
+        self.tokens.validate()?;
         let largest = self.stomp.max_head_bytes + self.stomp.max_body_bytes;
         match settings.limits.max_message_bytes >= largest {
             true => Ok(()),

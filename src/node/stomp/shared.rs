@@ -1,5 +1,6 @@
 //! What all STOMP sessions of an endpoint share.
 
+use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
@@ -27,6 +28,9 @@ const MAX_REVOCATIONS: usize = 10_000;
 /// How often what is over is forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
+/// How long whoever decides who clients are may take to get ready.
+const PREPARE_WITHIN: Duration = Duration::from_secs(60);
+
 pub(super) struct Shared {
     pub(super) stomp: Arc<StompSettings>,
     pub(super) tokens: TokenSettings,
@@ -36,10 +40,12 @@ pub(super) struct Shared {
     pub(super) rates: RateLimits,
     pub(super) failures: ConnectFailures,
     pub(super) tokens_in_use: TokensInUse,
+    pub(super) phrases: Phrases,
     revocations: Revocations,
     authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
     node: OnceLock<Weak<Node>>,
+    is_prepared: AtomicBool,
     is_kept_tidy: AtomicBool,
 }
 
@@ -55,10 +61,12 @@ impl Shared {
             rates: RateLimits::new(&stomp.rates, now()),
             failures: ConnectFailures::new(stomp.failures_per_minute, now()),
             tokens_in_use: TokensInUse::default(),
+            phrases: Phrases::default(),
             revocations: Revocations::new(MAX_REVOCATIONS),
             authenticator: stomp.authenticator,
             authorizer: stomp.authorizer,
             node: OnceLock::new(),
+            is_prepared: AtomicBool::new(false),
             is_kept_tidy: AtomicBool::new(false),
         }))
     }
@@ -79,9 +87,14 @@ impl Shared {
     /// Who shows these credentials, unless that was revoked.
     pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
         let identity = self.authenticator.authenticate(credentials).await?;
-        match self.revocations.is_revoked(&identity, identity.issued_at(), SystemTime::now()) {
+        self.check_revocation(&identity)?;
+        Ok(identity)
+    }
+
+    pub(super) fn check_revocation(&self, identity: &Identity) -> Result<(), AuthError> {
+        match self.revocations.is_revoked(identity, identity.issued_at(), SystemTime::now()) {
             true => Err(AuthError::Revoked),
-            false => Ok(identity),
+            false => Ok(()),
         }
     }
 
@@ -99,6 +112,15 @@ impl Shared {
             Decision::Allow => Ok(()),
             Decision::Deny => Err(Refusal::forbidden("The rules do not allow it")),
         }
+    }
+
+    /// Lets whoever decides who clients are get ready, once and beside everything else.
+    pub(super) fn prepare(&self, runtime: &Handle) {
+        if self.is_prepared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let authenticator = Arc::clone(&self.authenticator);
+        runtime.spawn(async move { tokio::time::timeout(PREPARE_WITHIN, authenticator.prepare()).await.ok() });
     }
 
     /// Forgets what is over, from time to time, for as long as the endpoint is there.

@@ -139,6 +139,9 @@ impl StompSpeaker {
     ) -> Result<(), Refusal> {
         let mut prepared = Vec::with_capacity(actions.len());
         for action in actions {
+            if let Action::Ack(ack) | Action::Nack(ack) = &action {
+                self.check_unsettled(ack)?;
+            }
             prepared.push(self.prepare(action).await?);
         }
         for action in prepared {

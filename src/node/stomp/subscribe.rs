@@ -68,6 +68,10 @@ impl StompSpeaker {
         let place = self.next_place;
         self.next_place += 1;
         let source = self.source(session, address, id, (place, ack), headers).await?;
+        if self.subscriptions.is_empty() {
+            // Most clients have one or two, and every session pays for the room.
+            self.subscriptions.reserve_exact(1);
+        }
         self.subscriptions.push(Subscription { id: id.clone(), place, ack, source, destination: destination.clone() });
         self.tell_subscribed(id, destination).await;
         Ok(())

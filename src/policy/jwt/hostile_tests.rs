@@ -159,7 +159,7 @@ async fn find(keys: &Arc<RemoteKeys>, id: &str, now: Instant) -> Result<(), Auth
 }
 
 #[tokio::test]
-async fn keys_are_fetched_once_for_all_who_wait_and_kept() {
+async fn j4_keys_are_fetched_once_for_all_who_wait_and_kept() {
     beside(async {
         let server = Server::start(set_of(&["a"])).await;
         let (keys, now) = (server.keys(), Instant::now());
@@ -172,7 +172,7 @@ async fn keys_are_fetched_once_for_all_who_wait_and_kept() {
 }
 
 #[tokio::test]
-async fn ten_thousand_unknown_keys_cost_one_fetch_in_thirty_seconds() {
+async fn j4_ten_thousand_unknown_keys_cost_one_fetch_in_thirty_seconds() {
     beside(async {
         let server = Server::start(set_of(&["a"])).await;
         let (keys, now) = (server.keys(), Instant::now());
@@ -191,7 +191,7 @@ async fn ten_thousand_unknown_keys_cost_one_fetch_in_thirty_seconds() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_and_one_that_was_taken_back_is_gone() {
+async fn j4_a_new_key_is_found_and_one_that_was_taken_back_is_gone() {
     beside(async {
         let server = Server::start(set_of(&["old", "both"])).await;
         let (keys, now) = (server.keys(), Instant::now());
@@ -219,7 +219,7 @@ async fn keys_that_are_due_are_fetched_again_before_they_are_used() {
 }
 
 #[tokio::test]
-async fn whatever_the_server_does_the_last_good_keys_are_kept() {
+async fn j4_whatever_the_server_does_the_last_good_keys_are_kept() {
     beside(async {
         let server = Server::start(set_of(&["a"])).await;
         let (keys, mut now) = (server.keys(), Instant::now());
@@ -290,7 +290,7 @@ async fn keys_that_were_fetched_before_the_first_client_are_there_when_it_comes(
 }
 
 #[tokio::test]
-async fn keys_of_two_issuers_with_the_same_name_are_not_each_other_s() {
+async fn j4_keys_of_two_issuers_with_the_same_name_are_not_each_other_s() {
     beside(async {
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let signing = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();

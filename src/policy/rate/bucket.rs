@@ -1,62 +1,115 @@
-//! Arithmetic of one limit: the generic cell rate algorithm.
+//! One limit's arithmetic: governor's generic cell rate algorithm, with the time as an argument.
 //!
-//! A bucket is one number: when it would be full again. It needs no timer, and may wait for ever. governor has the same
-//! arithmetic but can only ask and take in one step, and cannot give back: a message has to pass several limits, and
-//! what the first ones took must go back when the last one says no, or else whoever asks again is charged again.
+//! A bucket is one number: when it would be full again. It needs no timer, and may wait for ever.
+//!
+//! A limiter of governor's has a clock, and its state. Here each question is a limiter of its own, on the stack, for which it
+//! is always 0: the bucket gives it the time that is left. So the question brings the moment, all buckets share a quota,
+//! and each is the 8 bytes of its state, wherever that lives.
 
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed, StateStore};
+use governor::{InsufficientCapacity, Quota, RateLimiter};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// So much in a period, and so much at once.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
-    /// How long one period of `count` takes, in nanoseconds.
-    period: u64,
-    count: u64,
-    /// What a full bucket holds, in nanoseconds of refilling.
-    capacity: u64,
-}
+/// When it is full again, in nanoseconds of its limiter's time. One that nobody used is full.
+#[derive(Debug, Default)]
+pub(super) struct Bucket(InMemoryState);
 
-/// When a bucket is full again, in nanoseconds of its limiter's time. One that nobody used is full.
-pub(super) type Level = u64;
+/// So much in a time, and so much at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rate(pub Quota);
 
 impl Rate {
-    /// `count` in a `period`, and at most `burst` at once. Neither may be 0.
-    pub fn new(count: u64, period: Duration, burst: u64) -> Self {
-        let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
-        let mut rate = Self { period, count, capacity: 0 };
-        rate.capacity = rate.nanos(burst);
-        rate
+    /// Takes `units`, or says after how long they are there. What is more than the bucket can hold passes when the bucket is
+    /// full, and is paid for afterwards.
+    pub fn take(&self, bucket: &Bucket, now: u64, units: NonZeroU32) -> Result<(), Duration> {
+        let at_once = units.min(self.0.burst_size());
+        let later = self.0.replenish_interval().saturating_mul(units.get() - at_once.get());
+        ask(self.0, Moment { bucket, now, debt: nanos(later) }, at_once)
     }
 
-    /// Takes `units`, or says after how many nanoseconds they are there. What is more than the bucket can hold passes when
-    /// the bucket is full, and is paid for afterwards.
-    pub fn take(&self, level: &mut Level, now: u64, units: u64) -> Result<(), u64> {
-        self.wait(*level, now, units).map_or(Ok(()), Err)?;
-        *level = now.max(*level).saturating_add(self.nanos(units));
-        Ok(())
+    /// After how long one unit is there, if it is not there now.
+    pub fn wait(&self, bucket: &Bucket, now: u64) -> Result<(), Duration> {
+        ask(self.0, Glance(bucket.full_at().saturating_sub(now)), NonZeroU32::MIN)
+    }
+}
+
+impl Bucket {
+    /// Whether it is as if nobody had used it.
+    pub fn is_full(&self, now: u64) -> bool {
+        self.full_at() <= now
     }
 
-    /// After how many nanoseconds `units` are there, if they are not there now.
-    pub fn wait(&self, level: Level, now: u64, units: u64) -> Option<u64> {
-        let wanted = self.nanos(units).min(self.capacity);
-        let missing = level.saturating_sub(now).saturating_add(wanted);
-        missing.checked_sub(self.capacity).filter(|wait| *wait > 0)
+    fn full_at(&self) -> u64 {
+        let read: Result<(), Nanos> = self.0.measure_and_replace(&NotKeyed::NonKey, |at| Err(at.unwrap_or_default()));
+        read.err().unwrap_or_default().into()
     }
+}
 
-    /// Takes `units` whether they are there or not; what is not there is not owed.
-    pub fn drain(&self, level: &mut Level, now: u64, units: u64) {
-        let full = now.max(*level).saturating_add(self.nanos(units));
-        *level = full.min(now.saturating_add(self.capacity));
+/// In nanoseconds, of which 64 bits hold 584 years.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn ask(quota: Quota, state: impl StateStore<Key = NotKeyed>, units: NonZeroU32) -> Result<(), Duration> {
+    let limiter: RateLimiter<_, _, _, NoOpMiddleware<Duration>> = RateLimiter::new(quota, state, Always);
+    match limiter.check_n(units) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(until)) => Err(until.wait_time_from(Always.now())),
+        // More than a full bucket has; nobody asks for it.
+        Err(InsufficientCapacity(_)) => Err(quota.burst_size_replenished_in()),
     }
+}
 
-    /// Undoes a [`take`](Self::take).
-    pub fn give_back(&self, level: &mut Level, units: u64) {
-        *level = level.saturating_sub(self.nanos(units));
+/// A clock for which it is always now.
+struct Always;
+
+impl Clock for Always {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
     }
+}
 
-    /// How long it takes to earn `units`.
-    fn nanos(&self, units: u64) -> u64 {
-        let nanos = u128::from(units) * u128::from(self.period) / u128::from(self.count);
-        u64::try_from(nanos).unwrap_or(u64::MAX)
+/// A bucket at a moment. Whoever takes from it takes `debt` nanoseconds more.
+///
+/// governor adds without looking. Units and bursts have 32 bits and take a second at the most, so all that it adds up is below
+/// 2^64 for as long as a process lives.
+struct Moment<'a> {
+    bucket: &'a Bucket,
+    now: u64,
+    debt: u64,
+}
+
+impl StateStore for Moment<'_> {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, key: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        self.bucket.0.measure_and_replace(key, |full_at| {
+            let (answer, full_in) = decide(full_at.map(|at| at.saturating_sub(self.now.into())))?;
+            let full_at = self.now.saturating_add(full_in.as_u64()).saturating_add(self.debt);
+            Ok((answer, full_at.into()))
+        })
+    }
+}
+
+/// A bucket that is full in so many nanoseconds, from which nobody can take.
+struct Glance(u64);
+
+impl StateStore for Glance {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        decide(Some(self.0.into())).map(|(answer, _)| answer)
     }
 }

@@ -1,6 +1,9 @@
-use super::bucket::Rate;
+use super::bucket::{Rate, nanos};
 use super::keyed::Keyed;
 use crate::policy::AddressKey;
+use governor::Quota;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often clients of one address failed to show who they are. It makes guessing slow. Time is an argument.
@@ -9,6 +12,8 @@ pub struct ConnectFailures {
     start: Instant,
     rate: Rate,
     pub(super) keyed: Keyed,
+    failures: AtomicU64,
+    hits: AtomicU64,
 }
 
 /// How many addresses are told apart.
@@ -17,21 +22,35 @@ const MAX_KEYS: usize = 250_000;
 impl ConnectFailures {
     /// At most `per_minute` failures at once, and in a minute in the long run; at least 1.
     pub fn new(per_minute: u32, start: Instant) -> Self {
-        let count = u64::from(per_minute.max(1));
-        Self { start, rate: Rate::new(count, Duration::from_secs(60), count), keyed: Keyed::new(MAX_KEYS) }
+        let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
+        let (failures, hits) = Default::default();
+        Self { start, rate: Rate(Quota::per_minute(per_minute)), keyed: Keyed::new(MAX_KEYS), failures, hits }
     }
 
     /// Whether this address may try; otherwise, after how long. Ask before anything of its credentials is looked at:
     /// [`Disconnect::TOO_MANY_FAILURES`](crate::model::Disconnect::TOO_MANY_FAILURES).
     pub fn check(&self, address: AddressKey, now: Instant) -> Result<(), Duration> {
-        let wait = self.rate.wait(self.keyed.peek(address).messages, self.nanos(now), 1);
-        wait.map_or(Ok(()), |nanos| Err(Duration::from_nanos(nanos)))
+        let answer = self.keyed.peek(address, |buckets| self.rate.wait(&buckets.messages, self.nanos(now)));
+        answer.inspect_err(|_| {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+        })
     }
 
     /// Counts a failure. One that is temporary ([`AuthError::is_temporary`](crate::policy::AuthError::is_temporary)) is
-    /// none.
+    /// none. Those that were under way when the last was counted are not owed.
     pub fn failed(&self, address: AddressKey, now: Instant) {
-        self.keyed.with(address, |buckets| self.rate.drain(&mut buckets.messages, self.nanos(now), 1));
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        self.keyed.with(address, |buckets| self.rate.take(&buckets.messages, self.nanos(now), NonZeroU32::MIN).ok());
+    }
+
+    /// How many failures there were.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// How often an address was not allowed to try.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
     }
 
     /// Forgets addresses that did not fail for a minute; frees the memory. Call it every minute.
@@ -40,6 +59,6 @@ impl ConnectFailures {
     }
 
     fn nanos(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
+        nanos(now.saturating_duration_since(self.start))
     }
 }

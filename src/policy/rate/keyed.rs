@@ -1,16 +1,9 @@
 //! Buckets for whoever comes, in bounded memory.
 
-use super::bucket::Level;
+use super::limit::Buckets;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
-
-/// What one key has of each limit of a kind. One that nobody used is full.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Buckets {
-    pub messages: Level,
-    pub bytes: Level,
-}
 
 /// Buckets by key, each of which takes at most 64 bytes. Whoever comes when there are as many as may be shares one with
 /// all others who do.
@@ -20,7 +13,7 @@ pub(super) struct Buckets {
 pub(super) struct Keyed {
     shards: [Mutex<HashMap<u64, Buckets>>; SHARDS],
     shard_limit: usize,
-    overflow: Mutex<Buckets>,
+    overflow: Buckets,
     hasher: RandomState,
 }
 
@@ -33,33 +26,33 @@ impl Keyed {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             shard_limit: limit.div_ceil(SHARDS),
-            overflow: Mutex::default(),
+            overflow: Buckets::default(),
             hasher: RandomState::new(),
         }
     }
 
     /// Uses the buckets of a key.
-    pub fn with<R>(&self, key: impl Hash, f: impl FnOnce(&mut Buckets) -> R) -> R {
+    pub fn with<R>(&self, key: impl Hash, f: impl FnOnce(&Buckets) -> R) -> R {
         let (hash, shard) = self.place(key);
         let mut shard = shard.lock();
-        if let Some(buckets) = shard.get_mut(&hash) {
+        if let Some(buckets) = shard.get(&hash) {
             return f(buckets);
         }
         if shard.len() < self.shard_limit {
             return f(shard.entry(hash).or_default());
         }
         drop(shard);
-        f(&mut self.overflow.lock())
+        f(&self.overflow)
     }
 
-    /// A key's buckets as they are, without making any.
-    pub fn peek(&self, key: impl Hash) -> Buckets {
+    /// Looks at a key's buckets as they are, without making any.
+    pub fn peek<R>(&self, key: impl Hash, f: impl FnOnce(&Buckets) -> R) -> R {
         let (hash, shard) = self.place(key);
         let shard = shard.lock();
         match shard.get(&hash) {
-            Some(buckets) => *buckets,
-            None if shard.len() < self.shard_limit => Buckets::default(),
-            None => *self.overflow.lock(),
+            Some(buckets) => f(buckets),
+            None if shard.len() < self.shard_limit => f(&Buckets::default()),
+            None => f(&self.overflow),
         }
     }
 
@@ -67,7 +60,7 @@ impl Keyed {
     pub fn tidy(&self, now: u64) {
         for shard in &self.shards {
             let mut shard = shard.lock();
-            shard.retain(|_, buckets| buckets.messages > now || buckets.bytes > now);
+            shard.retain(|_, buckets| !buckets.are_full(now));
             shard.shrink_to_fit();
         }
     }

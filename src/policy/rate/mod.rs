@@ -3,6 +3,7 @@
 mod bucket;
 mod failures;
 mod keyed;
+mod limit;
 mod settings;
 
 pub use failures::ConnectFailures;
@@ -10,10 +11,9 @@ pub use settings::{Excess, RateSettings, ScopeSettings};
 
 use super::AddressKey;
 use crate::model::Destination;
-use bucket::Rate;
-use keyed::{Buckets, Keyed};
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use bucket::nanos;
+use keyed::Keyed;
+use limit::{Buckets, Limit, Scope, Unit};
 use std::time::{Duration, Instant};
 
 /// Whom a message is charged to.
@@ -29,18 +29,37 @@ pub struct RateKeys<'a> {
     pub destination: Option<&'a Destination>,
 }
 
-/// What one session has sent: 24 bytes, which live and die with it.
+/// What one session has sent: 16 bytes, which live and die with it.
 #[derive(Debug, Default)]
-pub struct SessionRate(Mutex<Buckets>);
+pub struct SessionRate(Buckets);
+
+/// How far a message has come: the limits before this one have let it pass, and were charged for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// The place in [`TABLE`] of the limit that is asked next.
+    limit: usize,
+    /// Until when the message may wait, once it has begun to.
+    give_up_at: Option<Instant>,
+}
+
+impl Stage {
+    /// Where every message begins.
+    pub const START: Self = Self { limit: 0, give_up_at: None };
+}
 
 /// What a message may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It may pass, and was charged for.
     Pass,
-    /// It has to wait so long, and to ask again then. It was not charged for.
-    Wait(Duration),
-    /// It may not pass. It was not charged for.
+    /// It has to wait, and to ask again.
+    Wait {
+        /// How long: with what it has waited before, at most [`RateLimits::MAX_WAIT`].
+        time: Duration,
+        /// From where to ask then. What is before was charged, and is not charged again.
+        then: Stage,
+    },
+    /// It may not pass. The limits before this one were charged for the attempt.
     Refuse {
         /// The limit's name: one of those in [`RateLimits::hits`].
         limit: &'static str,
@@ -62,133 +81,84 @@ pub enum Verdict {
 pub struct RateLimits {
     start: Instant,
     dry_run: bool,
-    /// For the session, the user, the address and the destination, in this order.
-    scopes: [Scope; 4],
-    /// For the user, the address and the destination.
-    keyed: [Keyed; 3],
+    limits: [Limit; 8],
+    users: Keyed,
+    addresses: Keyed,
+    destinations: Keyed,
 }
 
-/// The names of all limits: messages and bytes of the session, the user, the address and the destination.
-const NAMES: [[&str; 2]; 4] = [
-    ["session_messages", "session_bytes"],
-    ["user_messages", "user_bytes"],
-    ["address_messages", "address_bytes"],
-    ["destination_messages", "destination_bytes"],
+/// All limits, in the order in which they are asked. The narrowest scope comes first, so that what one session sends
+/// beyond its own limits costs nobody else anything.
+const TABLE: [(&str, Scope, Unit); 8] = [
+    ("session_messages", Scope::Session, Unit::Message),
+    ("session_bytes", Scope::Session, Unit::Byte),
+    ("user_messages", Scope::User, Unit::Message),
+    ("user_bytes", Scope::User, Unit::Byte),
+    ("address_messages", Scope::Address, Unit::Message),
+    ("address_bytes", Scope::Address, Unit::Byte),
+    ("destination_messages", Scope::Destination, Unit::Message),
+    ("destination_bytes", Scope::Destination, Unit::Byte),
 ];
 
 impl RateLimits {
+    /// The longest that a message waits for all limits together. One that would have to wait longer is refused instead:
+    /// nothing is read from its client meanwhile, and a client that is not heard for longer looks like one that hangs.
+    pub const MAX_WAIT: Duration = Duration::from_secs(60);
+
     /// Limits that begin at `start` with nothing used. The settings must be valid.
     pub fn new(settings: &RateSettings, start: Instant) -> Self {
-        let RateSettings { session, user, address, destination, .. } = settings;
-        let scopes = [session, user, address, destination];
         Self {
             start,
             dry_run: settings.dry_run,
-            scopes: std::array::from_fn(|at| Scope::new(scopes[at], NAMES[at])),
-            keyed: std::array::from_fn(|_| Keyed::new(settings.max_keys)),
+            limits: TABLE.map(|(name, scope, unit)| Limit::new(name, scope, unit, settings.of(scope))),
+            users: Keyed::new(settings.max_keys),
+            addresses: Keyed::new(settings.max_keys),
+            destinations: Keyed::new(settings.max_keys),
         }
     }
 
-    /// Whether a message of so many bytes may pass. Each limit is asked in turn; the first that says no decides, and those
-    /// before it get back what they took.
-    pub fn check(&self, keys: &RateKeys<'_>, bytes: usize, now: Instant) -> Verdict {
-        let (now, bytes) = (self.nanos(now), bytes as u64);
-        for (at, scope) in self.scopes.iter().enumerate() {
-            let Some(Err(over)) = self.with(at, keys, |buckets| scope.take(buckets, now, bytes)) else { continue };
-            scope.hits[over.limit].fetch_add(1, Ordering::Relaxed);
-            if !self.dry_run {
-                self.give_back(at, keys, bytes);
-                return scope.verdict(&over);
+    /// Whether a message of so many bytes may pass. Each limit from `from` on is asked in turn and charged; the first that
+    /// says no decides.
+    ///
+    /// Those before it keep what they took. Whoever waits goes on behind them, and so pays once; for whoever is refused,
+    /// the attempt has its price.
+    pub fn check(&self, keys: &RateKeys<'_>, bytes: usize, from: Stage, now: Instant) -> Verdict {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        for (at, limit) in self.limits.iter().enumerate().skip(from.limit) {
+            match self.take(limit, keys, bytes, self.nanos(now)) {
+                Err(wait) if !self.dry_run => return limit.verdict(wait, Stage { limit: at, ..from }, now),
+                _ => {}
             }
         }
         Verdict::Pass
     }
 
-    /// How often each limit said no, or would have in a dry run, by its name.
+    /// How often each limit said no, or would have in a dry run, by its name. One who waits may hear it more than once.
     pub fn hits(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let of_scope = |scope: &Scope| [0, 1].map(|at| (scope.names[at], scope.hits[at].load(Ordering::Relaxed)));
-        self.scopes.iter().flat_map(of_scope)
+        self.limits.iter().map(|limit| (limit.name, limit.hits()))
     }
 
     /// Forgets whoever has nothing used; frees the memory.
     pub fn tidy(&self, now: Instant) {
-        self.keyed.iter().for_each(|keyed| keyed.tidy(self.nanos(now)));
-    }
-
-    fn give_back(&self, until: usize, keys: &RateKeys<'_>, bytes: u64) {
-        for (at, scope) in self.scopes[..until].iter().enumerate() {
-            self.with(at, keys, |buckets| scope.give_back(buckets, bytes));
+        for keyed in [&self.users, &self.addresses, &self.destinations] {
+            keyed.tidy(self.nanos(now));
         }
     }
 
-    /// Uses the buckets of the scope at `at`, if it limits anything and the message has one.
-    fn with<R>(&self, at: usize, keys: &RateKeys<'_>, f: impl FnOnce(&mut Buckets) -> R) -> Option<R> {
-        let [users, addresses, destinations] = &self.keyed;
-        match at {
-            _ if self.scopes[at].is_off() => None,
-            0 => Some(f(&mut keys.session.0.lock())),
-            1 => keys.user.map(|user| users.with(user, f)),
-            2 => Some(addresses.with(keys.address, f)),
-            _ => keys.destination.map(|destination| destinations.with(destination, f)),
+    /// Charges a limit, if it limits anything and the message has what it is for.
+    fn take(&self, limit: &Limit, keys: &RateKeys<'_>, bytes: u32, now: u64) -> Result<(), Duration> {
+        let take = |buckets: &Buckets| limit.take(buckets, bytes, now);
+        match limit.scope {
+            _ if limit.is_off() => Ok(()),
+            Scope::Session => take(&keys.session.0),
+            Scope::User => keys.user.map_or(Ok(()), |user| self.users.with(user, take)),
+            Scope::Address => self.addresses.with(keys.address, take),
+            Scope::Destination => keys.destination.map_or(Ok(()), |to| self.destinations.with(to, take)),
         }
     }
 
     fn nanos(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
-    }
-}
-
-/// The two limits of one scope.
-#[derive(Debug)]
-struct Scope {
-    names: [&'static str; 2],
-    messages: Option<Rate>,
-    bytes: Option<Rate>,
-    excess: Excess,
-    hits: [AtomicU64; 2],
-}
-
-/// A message that is over a limit.
-struct Over {
-    /// Messages or bytes: the place in `names` and `hits`.
-    limit: usize,
-    /// After how many nanoseconds it would not be.
-    wait: u64,
-}
-
-impl Scope {
-    fn new(settings: &ScopeSettings, names: [&'static str; 2]) -> Self {
-        let (messages, bytes) = (settings.messages(), settings.bytes());
-        Self { names, messages, bytes, excess: settings.excess, hits: Default::default() }
-    }
-
-    fn is_off(&self) -> bool {
-        self.messages.is_none() && self.bytes.is_none()
-    }
-
-    fn take(&self, buckets: &mut Buckets, now: u64, bytes: u64) -> Result<(), Over> {
-        if let Some(rate) = &self.messages {
-            rate.take(&mut buckets.messages, now, 1).map_err(|wait| Over { limit: 0, wait })?;
-        }
-        let Some(rate) = &self.bytes else { return Ok(()) };
-        rate.take(&mut buckets.bytes, now, bytes).map_err(|wait| {
-            self.messages.inspect(|rate| rate.give_back(&mut buckets.messages, 1));
-            Over { limit: 1, wait }
-        })
-    }
-
-    fn give_back(&self, buckets: &mut Buckets, bytes: u64) {
-        self.messages.inspect(|rate| rate.give_back(&mut buckets.messages, 1));
-        self.bytes.inspect(|rate| rate.give_back(&mut buckets.bytes, bytes));
-    }
-
-    fn verdict(&self, over: &Over) -> Verdict {
-        let (limit, wait) = (self.names[over.limit], Duration::from_nanos(over.wait));
-        match self.excess {
-            Excess::SlowDown => Verdict::Wait(wait),
-            Excess::Refuse => Verdict::Refuse { limit, retry_after: wait },
-            Excess::Close => Verdict::Close { limit },
-        }
+        nanos(now.saturating_duration_since(self.start))
     }
 }
 

@@ -1,7 +1,9 @@
 use super::bucket::Rate;
+use super::limit::Scope;
 use crate::model::SettingsError;
+use governor::Quota;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::num::NonZeroU32;
 
 /// How much clients may send. Nothing is limited by default: what is right depends on the application.
 ///
@@ -32,7 +34,8 @@ pub struct ScopeSettings {
     pub messages_per_second: Option<u32>,
     /// Messages at once. Default: as many as in a second.
     pub messages_burst: Option<u32>,
-    /// Bytes in a second, in the long run. Default: no limit.
+    /// Bytes in a second, in the long run. A byte takes whole nanoseconds, rounded down: 10 MB/s are kept to 1%, 100 MB/s
+    /// to 10%. Default: no limit.
     pub bytes_per_second: Option<u32>,
     /// Bytes at once. A message that is larger may pass when nothing was sent for long enough, and is paid for
     /// afterwards. Default: as many as in a second.
@@ -45,7 +48,8 @@ pub struct ScopeSettings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Excess {
-    /// It waits, and all that the session sends behind it. Nothing is lost; the client's connection fills up.
+    /// It waits, and all that the session sends behind it; the client's connection fills up. What would have to wait for
+    /// more than a minute ([`RateLimits::MAX_WAIT`](super::RateLimits::MAX_WAIT)) is refused instead.
     #[default]
     SlowDown,
     /// The client is told that it was not taken, and when to try again.
@@ -69,6 +73,15 @@ impl RateSettings {
         }
         let scopes = [&self.session, &self.user, &self.address, &self.destination];
         scopes.into_iter().zip(KEYS).try_for_each(|(scope, keys)| scope.validate(keys))
+    }
+
+    pub(super) fn of(&self, scope: Scope) -> &ScopeSettings {
+        match scope {
+            Scope::Session => &self.session,
+            Scope::User => &self.user,
+            Scope::Address => &self.address,
+            Scope::Destination => &self.destination,
+        }
     }
 }
 
@@ -124,6 +137,7 @@ impl ScopeSettings {
 }
 
 fn rate(per_second: Option<u32>, burst: Option<u32>) -> Option<Rate> {
-    let per_second = per_second?;
-    Some(Rate::new(per_second.into(), Duration::from_secs(1), burst.unwrap_or(per_second).into()))
+    let per_second = NonZeroU32::new(per_second?)?;
+    let burst = burst.and_then(NonZeroU32::new).unwrap_or(per_second);
+    Some(Rate(Quota::per_second(per_second).allow_burst(burst)))
 }

@@ -1,6 +1,6 @@
 //! What each client frame has to carry, by version (STOMP 1.2, "Client Frames" and "Frames and Headers").
 
-use super::header::is_reserved;
+use super::header::{is_reserved, is_the_broker_s};
 use super::{
     Ack, AckMode, AckReference, Connect, Failure, Frame, Headers, Heartbeat, Send, StompSettings, Subscribe,
     SubscriptionId, Version,
@@ -45,7 +45,7 @@ fn heartbeat(header: Option<ByteString>, version: Version, settings: &StompSetti
 pub(super) fn send(frame: Frame, receipt: Option<ByteString>) -> Result<Send, Failure> {
     let mut headers = frame.headers;
     let destination = required(&mut headers, "destination")?;
-    headers.retain(|name| !is_reserved(name));
+    headers.retain(|name| !is_reserved(name) && !is_the_broker_s(name));
     Ok(Send { destination, headers, body: frame.body, receipt })
 }
 

@@ -3,7 +3,6 @@ use super::transaction::Transactions;
 use super::{Action, Command, Connect, Decoder, Event, Failure, Frame, StompSettings, SubscriptionId, Version, encode};
 use crate::model::Message;
 use bytestring::ByteString;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The server's side of one STOMP connection: a client's messages in, checked [`Event`]s out.
@@ -38,8 +37,8 @@ pub struct Connection {
     decoder: Decoder,
     state: State,
     answers_in_binary: bool,
-    /// The ids that are taken, sorted.
-    subscriptions: BTreeMap<SubscriptionId, Held>,
+    /// The ids that are taken, sorted. Most clients have one or two, and every session pays for the room.
+    subscriptions: Vec<(SubscriptionId, Held)>,
     transactions: Transactions,
 }
 
@@ -66,7 +65,7 @@ impl Connection {
             settings,
             state: State::Fresh,
             answers_in_binary: false,
-            subscriptions: BTreeMap::new(),
+            subscriptions: Vec::new(),
             transactions: Transactions::default(),
         }
     }
@@ -101,8 +100,8 @@ impl Connection {
 
     /// The caller refused this subscription, and goes on.
     pub fn refused(&mut self, id: &SubscriptionId) {
-        if let Some(held) = self.subscriptions.get_mut(id) {
-            *held = Held::Refused;
+        if let Ok(at) = self.find(id) {
+            self.subscriptions[at].1 = Held::Refused;
         }
     }
 
@@ -235,23 +234,43 @@ impl Connection {
     /// again.
     fn take_id(&mut self, id: &SubscriptionId) -> Result<(), Failure> {
         let full = self.subscriptions.len() >= self.settings.max_subscriptions;
-        match self.subscriptions.get(id) {
-            Some(Held::Taken) => {
-                return Err(Failure::sequence("Subscription id in use", "Each subscription has an id of its own."));
+        match self.find(id) {
+            Ok(at) if self.subscriptions[at].1 == Held::Taken => {
+                Err(Failure::sequence("Subscription id in use", "Each subscription has an id of its own."))
             }
-            None if full => {
-                return Err(Failure::limit("Too many subscriptions", "Unsubscribe before the next subscription."));
+            Ok(at) => {
+                self.subscriptions[at].1 = Held::Taken;
+                Ok(())
             }
-            Some(Held::Refused) | None => self.subscriptions.insert(id.clone(), Held::Taken),
-        };
-        Ok(())
+            Err(_) if full => {
+                Err(Failure::limit("Too many subscriptions", "Unsubscribe before the next subscription."))
+            }
+            Err(at) => {
+                self.insert(at, id.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Where an id is, or would have to be.
+    fn find(&self, id: &SubscriptionId) -> Result<usize, usize> {
+        self.subscriptions.binary_search_by(|(known, _)| known.cmp(id))
+    }
+
+    fn insert(&mut self, at: usize, id: SubscriptionId) {
+        if self.subscriptions.is_empty() {
+            self.subscriptions.reserve_exact(1);
+        }
+        self.subscriptions.insert(at, (id, Held::Taken));
     }
 
     /// UNSUBSCRIBE means a subscription that there is (STOMP 1.2, "UNSUBSCRIBE"), or one that was refused: its client may
     /// have sent both at once.
     fn free_id(&mut self, id: &SubscriptionId) -> Result<(), Failure> {
         let unknown = || Failure::sequence("Unknown subscription", "UNSUBSCRIBE names a subscription that there is.");
-        self.subscriptions.remove(id).map(drop).ok_or_else(unknown)
+        let at = self.find(id).map_err(|_| unknown())?;
+        self.subscriptions.remove(at);
+        Ok(())
     }
 }
 

@@ -26,6 +26,12 @@ pub(super) fn is_reserved(name: &str) -> bool {
     )
 }
 
+/// Whether the broker adds a header of this name to a message by itself. What a client says there is dropped as well, and
+/// what the broker says is not.
+pub(super) fn is_the_broker_s(name: &str) -> bool {
+    matches!(name, "delivery-count" | "redelivered" | "dead-letter-reason" | "original-destination" | "body-encoding")
+}
+
 /// An escape that the version does not define: a fatal protocol error (STOMP 1.1 and 1.2, "Value Encoding").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UndefinedEscape;

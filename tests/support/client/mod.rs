@@ -77,6 +77,8 @@ pub struct Client {
     /// The session id, which means nothing on WebSockets.
     pub id: String,
     headers: Vec<(String, String)>,
+    /// What stands behind the question mark of a WebSocket's URL.
+    pub query: String,
     /// What receivers send as a body, which nobody wants.
     pub receiver_body: &'static [u8],
     pub socket: Option<WebSocket>,
@@ -113,6 +115,7 @@ impl Client {
             base: "/e".to_owned(),
             id: format!("session-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
             headers: Vec::new(),
+            query: String::new(),
             receiver_body: b"",
             socket: None,
             receiver: None,
@@ -145,7 +148,8 @@ impl Client {
     pub fn target(&self) -> String {
         let Self { base, id, transport, .. } = self;
         match transport {
-            Transport::RawWebsocket => format!("{base}/websocket"),
+            Transport::RawWebsocket if self.query.is_empty() => format!("{base}/websocket"),
+            Transport::RawWebsocket => format!("{base}/websocket?{}", self.query),
             Transport::Htmlfile | Transport::Jsonp => format!("{base}/000/{id}/{transport}?c={CALLBACK}"),
             _ => format!("{base}/000/{id}/{transport}"),
         }

@@ -1,8 +1,8 @@
 //! A STOMP server with an application that tells the test who comes and goes, and keys for tokens.
 
-use crate::support::TestServer;
-use crate::support::client::Client;
-use crate::support::stomp::StompClient;
+use super::TestServer;
+use super::client::Client;
+use super::stomp::StompClient;
 use byway::broker::BrokerSettings;
 use byway::messaging::{Event, Messages, MessagingSettings, Messenger, Refusals};
 use byway::policy::{AnonymousPolicy, AuthSettings, JwtSettings, Minter};
@@ -115,6 +115,11 @@ impl Stage {
         self.events.recv().await.expect("the application is there")
     }
 
+    /// Lets go of everything that the application was told so far.
+    pub fn forget(&mut self) {
+        while self.events.try_recv().is_ok() {}
+    }
+
     /// How the next session ended that was let in.
     pub async fn ended(&mut self) -> Disconnect {
         loop {
@@ -130,9 +135,12 @@ impl Stage {
     }
 }
 
+/// What the tests' tokens are signed with.
+pub const SECRET: &str = "a secret of at least 32 bytes for tests";
+
 fn keys() -> JwtSettings {
     JwtSettings {
-        secret: Some("a secret of at least 32 bytes for tests".into()),
+        secret: Some(SECRET.into()),
         require_issuer: false,
         require_audience: false,
         ..JwtSettings::default()
