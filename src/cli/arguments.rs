@@ -28,8 +28,32 @@ pub enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Print a new key for the HTTP API, and the hash of it that goes into the configuration
+    Key,
+    /// Publish a message over the HTTP API of a server, with the key in the environment variable BYWAY_API_KEY
+    Publish(PublishArguments),
     /// Print a token for trying things out, signed with the configured secret or private key
     Token(TokenArguments),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct PublishArguments {
+    /// Where it goes, such as /topic/news; with --user what they subscribed below /user, such as /queue/alerts
+    pub destination: String,
+    /// The text; - reads it from stdin [default: empty]
+    pub body: Option<String>,
+    /// The text is JSON, and subscribers are told so
+    #[arg(long)]
+    pub json: bool,
+    /// Only for this user
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Where the server is: https://, or http:// on this machine
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// On which endpoint, where several speak STOMP
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -94,6 +118,7 @@ Examples:
         --tls-certificate chain.pem --tls-key key.pem
   byway check --config byway.toml --verbose    Show what is in force, and where it came from
   byway token --subject ada --claim roles=admin --ttl 8h
+  byway publish /topic/news 'It works'
 
 Configuration:
   Flags override environment variables, which override the file, which overrides the defaults.

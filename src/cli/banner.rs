@@ -6,26 +6,31 @@ use byway::server::{Mounted, Site};
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Prints the table to stdout, coloured if that is a terminal.
-pub fn print(parts: &Parts, local: SocketAddr) {
+/// Prints the table to stdout, coloured if that is a terminal. `api` is where the API is that has an address of its own.
+pub fn print(parts: &Parts, local: SocketAddr, api: Option<SocketAddr>) {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = table(parts, local).render(colour);
+    let text = table(parts, local, api).render(colour);
     let mut out = std::io::stdout().lock();
     // A closed pipe must not stop the server.
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
 }
 
 struct Table {
-    base: String,
     note: Option<String>,
+    /// URLs, and what is there.
     rows: Vec<(String, String)>,
 }
 
-fn table(parts: &Parts, local: SocketAddr) -> Table {
+fn table(parts: &Parts, local: SocketAddr, api: Option<SocketAddr>) -> Table {
     let scheme = if parts.tls.is_some() { "https" } else { "http" };
+    let url = |address: SocketAddr, path: &str| format!("{scheme}://{}{path}", reachable(address));
+    let mut rows: Vec<_> = rows(&parts.site).into_iter().map(|(path, what)| (url(local, &path), what)).collect();
+    rows.extend(api.map(|address| (url(address, API.0), API.1.to_owned())));
     let note = local.ip().is_unspecified().then(|| format!("Listening on every address, port {}.", local.port()));
-    Table { base: format!("{scheme}://{}", reachable(local)), note, rows: rows(&parts.site) }
+    Table { note, rows }
 }
+
+const API: (&str, &str) = ("/api/docs", "HTTP API");
 
 fn rows(site: &Site) -> Vec<(String, String)> {
     let row = |path: &str, what: &str| (path.to_owned(), what.to_owned());
@@ -36,6 +41,9 @@ fn rows(site: &Site) -> Vec<(String, String)> {
     rows.extend(site.endpoints.iter().map(|endpoint| (endpoint.path.clone(), what(endpoint))));
     if site.metrics {
         rows.extend([row("/health", "health"), row("/metrics", "Prometheus metrics")]);
+    }
+    if site.has_api_here() {
+        rows.push(row(API.0, API.1));
     }
     rows
 }
@@ -62,11 +70,11 @@ impl Table {
     fn render(&self, colour: bool) -> String {
         let paint =
             |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
-        let width = self.rows.iter().map(|(path, _)| path.len()).max().unwrap_or_default();
+        let width = self.rows.iter().map(|(url, _)| url.len()).max().unwrap_or_default();
         let mut text = format!("\n{} {}\n\n", paint("1", "Byway"), env!("CARGO_PKG_VERSION"));
-        for (path, what) in &self.rows {
-            let padding = " ".repeat(width - path.len());
-            text += &format!("  {}{padding}  {what}\n", paint("36", &format!("{}{path}", self.base)));
+        for (url, what) in &self.rows {
+            let padding = " ".repeat(width - url.len());
+            text += &format!("  {}{padding}  {what}\n", paint("36", url));
         }
         let note = self.note.as_ref().map(|note| format!("{note} ")).unwrap_or_default();
         text + &format!("\n{note}{}\n\n", paint("2", "Ctrl-C stops."))

@@ -2,7 +2,9 @@
 
 mod arguments;
 mod banner;
+mod key;
 mod log;
+mod publish;
 mod serve;
 mod signals;
 mod token;
@@ -16,11 +18,13 @@ use std::process::ExitCode;
 
 /// Runs the command; answers the exit code.
 pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
-    let loaded = arguments.load().map_err(|error| error.to_string())?;
+    let load = || arguments.load().map_err(|error| error.to_string());
     match arguments.command() {
-        Command::Serve => serve::serve(loaded.validate().map_err(|error| error.to_string())?),
-        Command::Check { verbose } => check(&loaded, verbose),
-        Command::Token(arguments) => token::token(&loaded.config.auth.jwt, &arguments),
+        Command::Serve => serve::serve(load()?.validate().map_err(|error| error.to_string())?),
+        Command::Check { verbose } => check(&load()?, verbose),
+        Command::Key => key::key(),
+        Command::Publish(publish) => publish::publish(&publish),
+        Command::Token(token) => token::token(&load()?.config.auth.jwt, &token),
     }
 }
 

@@ -4,6 +4,7 @@ use super::signals::Signals;
 use super::{banner, log};
 use byway::config::Parts;
 use byway::server::{Health, Server, Stopped};
+use futures_util::FutureExt;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -48,16 +49,23 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
 async fn run(parts: Parts) -> Result<Ending, String> {
     let signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let (listener, local) = bind(parts.listen)?;
-    raise_file_limit(parts.server.max_connections as u64);
+    let api = parts.site.api.listen.map(bind).transpose()?;
+    let listeners = 1 + u64::from(api.is_some());
+    raise_file_limit(listeners.saturating_mul(parts.server.max_connections as u64));
     let health = Health::default();
     let server = server(&parts);
     let routes = parts.site.routes(&health, &server.connections());
-    banner::print(&parts, local);
+    banner::print(&parts, local, api.as_ref().map(|(_, local)| *local));
     announce(&parts, local);
     let (stop, stopping) = oneshot::channel();
-    let serving = server.serve(listener, routes, async { stopping.await.unwrap_or_default() });
+    let stopping = async { stopping.await.unwrap_or_default() }.shared();
+    let serving = server.serve(listener, routes, stopping.clone());
+    let serving_api = serve_api(&parts, api.map(|(listener, _)| listener), stopping);
     tokio::select! {
-        stopped = serving => stopped.map(Ending::Stopped).map_err(|error| format!("cannot serve: {error}")),
+        stopped = futures_util::future::try_join(serving, serving_api) => match stopped {
+            Ok((all, api)) => Ok(Ending::Stopped(together(all, api))),
+            Err(error) => Err(format!("cannot serve: {error}")),
+        },
         () = second_signal(signals, health, stop) => Ok(Ending::AtOnce),
     }
 }
@@ -71,11 +79,36 @@ async fn second_signal(mut signals: Signals, health: Health, stop: oneshot::Send
     signals.next().await;
 }
 
-fn server(parts: &Parts) -> Server {
-    let mut server = Server::new(parts.server.clone()).trusted_proxies(parts.trusted_proxies.clone());
-    if let Some(tls) = &parts.tls {
-        server = server.tls(tls.clone());
+/// Serves the API where it has an address of its own.
+async fn serve_api(
+    parts: &Parts,
+    listener: Option<TcpListener>,
+    stop: impl Future<Output = ()>,
+) -> io::Result<Stopped> {
+    match listener {
+        Some(listener) => bare_server(parts).serve(listener, parts.site.api_routes(), stop).await,
+        None => Ok(Stopped { sessions_told: 0, connections_left: 0 }),
     }
+}
+
+fn together(a: Stopped, b: Stopped) -> Stopped {
+    Stopped {
+        sessions_told: a.sessions_told + b.sessions_told,
+        connections_left: a.connections_left + b.connections_left,
+    }
+}
+
+/// A server without sessions to drain.
+fn bare_server(parts: &Parts) -> Server {
+    let server = Server::new(parts.server.clone()).trusted_proxies(parts.trusted_proxies.clone());
+    match &parts.tls {
+        Some(tls) => server.tls(tls.clone()),
+        None => server,
+    }
+}
+
+fn server(parts: &Parts) -> Server {
+    let server = bare_server(parts);
     parts.site.endpoints.iter().fold(server, |server, endpoint| server.drain(endpoint.byway.clone()))
 }
 

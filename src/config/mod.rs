@@ -17,7 +17,7 @@ use crate::messaging::MessagingSettings;
 use crate::node::{FeedSettings, LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 use crate::policy::{AuthSettings, OriginSettings, RateSettings, RuleSettings};
 use crate::protocol::stomp::StompSettings;
-use crate::server::{Application, ServerSettings};
+use crate::server::{ApiSettings, Application, ServerSettings};
 use crate::session::SessionSettings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ pub struct Config {
     pub messaging: MessagingSettings,
     /// Feeds of all these endpoints.
     pub feeds: FeedSettings,
+    /// The HTTP API for backends.
+    pub api: ApiSettings,
     /// What is served, by name. A file that has any endpoint replaces the default ones: `chat`, `echo` and `stomp`.
     pub endpoints: BTreeMap<String, EndpointSection>,
 }
@@ -149,6 +151,7 @@ impl Default for Config {
             broker: BrokerSettings::default(),
             messaging: MessagingSettings::default(),
             feeds: FeedSettings::default(),
+            api: ApiSettings::default(),
             endpoints: [Application::Chat, Application::Echo, Application::Stomp].map(built_in).into(),
         }
     }

@@ -112,6 +112,7 @@ fn paths_are_absolute_plain_and_apart() {
     refused(&two("/a/b", "/a"), "overlaps with endpoints.a.path = \"/a/b\"");
     refused(&two("/a", "/health"), "overlaps with /health");
     refused(&two("/a", "/static/x"), "overlaps with /static");
+    refused(&two("/a", "/api/x"), "overlaps with /api");
     assert!(of_file(&two("/a", "/ab"), &[]).is_ok());
 }
 
@@ -177,6 +178,7 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
         "_per_second",
         "_burst",
         "max_age",
+        "api.listen",
     ];
     for origin in origins(&uncommented) {
         assert!(
@@ -261,6 +263,20 @@ fn a_secret_is_shown_neither_as_a_value_nor_with_what_is_wrong_around_it() {
     }
     let file = TempFile::new(&format!("auth.jwt.secret = \"{canary}\""));
     assert!(!format!("{:?}", Loaded::load(Some(&file.0), []).unwrap()).contains("canary"));
+}
+
+#[test]
+fn an_api_key_where_its_hash_is_expected_is_refused_and_not_shown() {
+    let keys = |hash: &str| format!("api.keys = [{{ name = \"a\", hash = {hash}, allow = [\"read\"] }}]");
+    for wrong in ["\"canary\"", "[\"canary\"]", "\"sha256:canary\""] {
+        let error = of_file(&keys(wrong), &[]).unwrap_err();
+        assert!(!error.contains("canary") && error.contains("api.keys") && error.contains("FILE"), "{error}");
+    }
+    let good = format!("\"{}\"", crate::server::KeyHash::of("canary"));
+    let (config, parts) = of_file(&keys(&good), &[]).unwrap();
+    assert_eq!((config.api.keys.len(), parts.site.has_api_here()), (1, true));
+    refused(&format!("{}\napi.max_messages = 0", keys(&good)), "api.max_messages = 0: expected at least 1");
+    refused(&keys(&good).replace("read", "write"), "expected one of `publish`, `read`, `disconnect`");
 }
 
 #[test]

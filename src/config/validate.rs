@@ -36,6 +36,7 @@ impl Config {
         let mut problems = self.server.problems();
         problems.extend(self.log.problem());
         problems.extend(self.path_problems());
+        problems.extend(self.api.validate().err().map(Problem::from));
         let tls = keep(&mut problems, self.server.tls.load()).flatten();
         let security = keep(&mut problems, self.security());
         let Some(security) = security else { return Err(problems) };
@@ -52,7 +53,7 @@ impl Config {
             trusted_proxies: self.trusted_proxies(),
             log: self.log.clone(),
             security,
-            site: Site { demo: self.demo && self.has_chat(), metrics: self.metrics, endpoints },
+            site: Site { demo: self.demo && self.has_chat(), metrics: self.metrics, endpoints, api: self.api.clone() },
         })
     }
 
@@ -173,10 +174,10 @@ impl EndpointSection {
         }
         let byway = self.app.byway(self.settings(), stomp);
         // What is wrong with the endpoint itself has a key within its section; policies and STOMP have their own.
-        let byway = byway.map_err(|error| match error.key.split('.').next() {
+        let (byway, messenger) = byway.map_err(|error| match error.key.split('.').next() {
             Some("stomp" | "broker" | "messaging" | "rates" | "feeds") => Problem::from(error),
             _ => Problem::new(key(error.key), error.problem),
         })?;
-        Ok(Mounted { name: name.to_owned(), path: self.path.clone(), application: self.app, byway })
+        Ok(Mounted { name: name.to_owned(), path: self.path.clone(), application: self.app, byway, messenger })
     }
 }

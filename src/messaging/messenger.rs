@@ -137,7 +137,12 @@ impl Messenger {
         suffix: impl Into<ByteString>,
         payload: impl IntoPayload,
     ) -> Result<(), PublishError> {
-        self.outlet.to_user(name, self.personal(suffix, payload)?)
+        self.publish_to_user(name, payload.into_payload()?.to(Destination::parse(suffix)?))
+    }
+
+    /// Publishes a message with headers of its own to all sessions of a user that subscribed `/user` + its destination.
+    pub fn publish_to_user(&self, name: &str, publication: Publication) -> Result<(), PublishError> {
+        self.outlet.to_user(name, self.personal(publication)?)
     }
 
     /// Sends a payload as JSON to one session, if it subscribed `/user` + `suffix`.
@@ -157,7 +162,12 @@ impl Messenger {
         suffix: impl Into<ByteString>,
         payload: impl IntoPayload,
     ) -> Result<(), PublishError> {
-        self.outlet.to_session(session, self.personal(suffix, payload)?)
+        self.publish_to_session(session, payload.into_payload()?.to(Destination::parse(suffix)?))
+    }
+
+    /// Publishes a message with headers of its own to one session, if it subscribed `/user` + its destination.
+    pub fn publish_to_session(&self, session: SessionId, publication: Publication) -> Result<(), PublishError> {
+        self.outlet.to_session(session, self.personal(publication)?)
     }
 
     /// Who is connected to this node.
@@ -184,9 +194,10 @@ impl Messenger {
         self.outlet.revoke(what, until)
     }
 
-    /// A publication under the destination that a user's session calls it by.
-    fn personal(&self, suffix: impl Into<ByteString>, payload: impl IntoPayload) -> Result<Publication, PublishError> {
-        Ok(payload.into_payload()?.to(self.settings.user_destination(suffix)?))
+    /// The same publication under the destination that a user's session calls it by.
+    fn personal(&self, publication: Publication) -> Result<Publication, PublishError> {
+        let destination = self.settings.user_destination(publication.destination.as_text().clone())?;
+        Ok(Publication { destination, ..publication })
     }
 }
 

@@ -103,6 +103,18 @@ impl Users {
         Some(registry.user(name, sessions))
     }
 
+    /// Whose session it is; `None` for one that is not signed in.
+    pub fn user_of(&self, session: SessionId) -> Option<ByteString> {
+        self.registry.read().sessions.get(&session).map(|session| session.user.clone())
+    }
+
+    /// The session, if it is signed in.
+    pub fn session(&self, id: SessionId) -> Option<UserSession> {
+        let registry = self.registry.read();
+        let subscriptions = registry.sessions.get(&id)?.subscriptions.clone();
+        Some(UserSession { id, subscriptions })
+    }
+
     /// The sessions of the user of this name, oldest first.
     pub fn sessions_of(&self, name: &str) -> Vec<SessionId> {
         self.registry.read().users.get(name).cloned().unwrap_or_default()

@@ -2,6 +2,7 @@
 
 use super::chat::Chat;
 use super::echo::Echo;
+use crate::messaging::Messenger;
 use crate::model::SettingsError;
 use crate::node::{Byway, Settings, Stomp};
 use serde::{Deserialize, Serialize};
@@ -20,12 +21,16 @@ pub enum Application {
 }
 
 impl Application {
-    /// An endpoint that runs this application.
-    pub fn byway(self, settings: Settings, stomp: impl FnOnce() -> Stomp) -> Result<Byway, SettingsError> {
+    /// An endpoint that runs this application, and the way to publish on it if it has destinations.
+    pub fn byway(
+        self,
+        settings: Settings,
+        stomp: impl FnOnce() -> Stomp,
+    ) -> Result<(Byway, Option<Messenger>), SettingsError> {
         match self {
-            Self::Chat => Byway::new(settings, Chat::default()),
-            Self::Echo => Byway::new(settings, Echo),
-            Self::Stomp => Byway::stomp(settings, stomp()).map(|(byway, _)| byway),
+            Self::Chat => Byway::new(settings, Chat::default()).map(|byway| (byway, None)),
+            Self::Echo => Byway::new(settings, Echo).map(|byway| (byway, None)),
+            Self::Stomp => Byway::stomp(settings, stomp()).map(|(byway, messenger)| (byway, Some(messenger))),
         }
     }
 

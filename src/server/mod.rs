@@ -6,6 +6,7 @@
 
 mod accept;
 mod admission;
+mod api;
 mod application;
 mod assets;
 mod chat;
@@ -24,6 +25,7 @@ mod tls;
 
 pub use accept::{Server, Stopped};
 pub use admission::Connections;
+pub use api::{ApiKeySettings, ApiSettings, KeyHash, Permission};
 pub use application::Application;
 pub use health::Health;
 pub use routes::{Mounted, Site};

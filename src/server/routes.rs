@@ -2,7 +2,8 @@
 
 use super::assets::assets;
 use super::metrics::Metrics;
-use super::{Application, Connections, Health};
+use super::{ApiSettings, Application, Connections, Health, api};
+use crate::messaging::Messenger;
 use crate::node::Byway;
 use http::{StatusCode, header};
 use poem::error::{MethodNotAllowedError, NotFoundError};
@@ -20,6 +21,8 @@ pub struct Mounted {
     pub application: Application,
     /// The endpoint itself.
     pub byway: Byway,
+    /// The way to publish on it, if its application has destinations.
+    pub messenger: Option<Messenger>,
 }
 
 /// Everything that the binary serves.
@@ -31,11 +34,13 @@ pub struct Site {
     pub demo: bool,
     /// Whether `/metrics` and `/health` are served.
     pub metrics: bool,
+    /// The HTTP API, which is there if it has keys.
+    pub api: ApiSettings,
 }
 
 impl Site {
     /// The paths that no endpoint can have, because something else is there.
-    pub const RESERVED: [&str; 3] = ["/health", "/metrics", "/static"];
+    pub const RESERVED: [&str; 4] = [api::PATH, "/health", "/metrics", "/static"];
 
     /// All routes. `health` is what `/health` asks, `connections` what `/metrics` reports.
     pub fn routes(
@@ -54,9 +59,21 @@ impl Site {
             let metrics = Metrics::new(&self.endpoints, Arc::clone(connections));
             routes = routes.at("/health", get(health.clone())).at("/metrics", get(metrics));
         }
-        let help = self.not_found();
-        let not_found = move |_: NotFoundError| std::future::ready(text(StatusCode::NOT_FOUND, &help));
-        routes.catch_error(not_found).catch_error(method_not_allowed)
+        if self.has_api_here() {
+            routes = routes.nest(api::PATH, api::routes(&self.api, &self.endpoints));
+        }
+        helpful(routes, self.not_found())
+    }
+
+    /// Whether the API is among all other routes.
+    pub fn has_api_here(&self) -> bool {
+        self.api.is_on() && self.api.listen.is_none()
+    }
+
+    /// The routes of an API that has an address of its own.
+    pub fn api_routes(&self) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
+        let routes = Route::new().nest(api::PATH, api::routes(&self.api, &self.endpoints));
+        helpful(routes, "404: nothing is served here. What is: /api/docs\n".to_owned())
     }
 
     /// What a wrong path is answered with.
@@ -68,8 +85,17 @@ impl Site {
         if self.metrics {
             paths.extend(["/health", "/metrics"]);
         }
+        if self.has_api_here() {
+            paths.push("/api/docs");
+        }
         format!("404: nothing is served here. What is: {}\n", paths.join(", "))
     }
+}
+
+/// The same routes, with help for whoever asks for others.
+fn helpful(routes: Route, not_found: String) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
+    let not_found = move |_: NotFoundError| std::future::ready(text(StatusCode::NOT_FOUND, &not_found));
+    routes.catch_error(not_found).catch_error(method_not_allowed)
 }
 
 async fn method_not_allowed(_: MethodNotAllowedError) -> Response {

@@ -1,5 +1,6 @@
 //! The binary as its users meet it: a process with arguments, variables, a file, signals and an exit code.
 
+mod api;
 mod client;
 mod configuration;
 mod process;

@@ -1,0 +1,204 @@
+//! What stands before every operation: keys, limits, and one form for all that is refused.
+
+use super::key::KeyHash;
+use super::problem::Refusal;
+use super::settings::{ApiKeySettings, ApiSettings, Permission};
+use crate::node::now;
+use crate::policy::{AddressKey, ConnectFailures, TrustedProxies};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use parking_lot::Mutex;
+use poem::error::ReadBodyError;
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem_openapi::SecurityScheme;
+use poem_openapi::auth::Bearer;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Lets requests with a good key in, and reads their bodies within limits.
+pub(super) struct Gate {
+    keys: Vec<Arc<ApiKeySettings>>,
+    failures: ConnectFailures,
+    tidied: Mutex<Instant>,
+    proxies: TrustedProxies,
+    max_body_bytes: usize,
+    body_timeout: Duration,
+}
+
+/// Operations behind a gate.
+pub(super) struct Gated<E> {
+    operations: E,
+    gate: Gate,
+}
+
+/// An API key, as `byway key` makes it. What it may do is said in the configuration.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", rename = "key", checker = "admitted")]
+pub(super) struct Caller(Arc<ApiKeySettings>);
+
+/// The gate has looked at the key already, before anything else of the request.
+async fn admitted(request: &Request, _: Bearer) -> Option<Arc<ApiKeySettings>> {
+    request.data::<Arc<ApiKeySettings>>().cloned()
+}
+
+/// The longest key in bytes that is looked at.
+const MAX_KEY_BYTES: usize = 256;
+
+/// How often addresses are forgotten that have not failed for a minute.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+impl Caller {
+    /// What logs call it.
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Refuses what the key may not do.
+    pub(super) fn needs(&self, permission: Permission) -> Result<(), Refusal> {
+        match self.0.allow.contains(&permission) {
+            true => Ok(()),
+            false => {
+                let detail = format!("the key {:?} does not allow {:?}", self.0.name, permission.name());
+                Err(Refusal::new(StatusCode::FORBIDDEN, "not_allowed", detail))
+            }
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn new(settings: &ApiSettings, proxies: TrustedProxies) -> Self {
+        Self {
+            keys: settings.keys.iter().cloned().map(Arc::new).collect(),
+            failures: ConnectFailures::new(settings.failures_per_minute, now()),
+            tidied: Mutex::new(now()),
+            proxies,
+            max_body_bytes: settings.max_body_bytes,
+            body_timeout: settings.body_timeout,
+        }
+    }
+
+    /// The same request, with its caller and with a body that was read.
+    async fn admit(&self, mut request: Request) -> Result<Request, Refusal> {
+        let caller = self.authenticate(&request)?;
+        request.set_data(caller);
+        let body = self.body(&mut request).await?;
+        request.set_body(body);
+        Ok(request)
+    }
+
+    fn authenticate(&self, request: &Request) -> Result<Arc<ApiKeySettings>, Refusal> {
+        let address = AddressKey::from(self.client_address(request));
+        self.failures.check(address, now()).map_err(|wait| {
+            let detail = "too many requests of this address had no good key";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).retry_after(wait)
+        })?;
+        let key = bearer(request).filter(|key| key.len() <= MAX_KEY_BYTES);
+        key.and_then(|key| self.find(&KeyHash::of(key))).ok_or_else(|| {
+            self.failed(address);
+            let detail = "there is no good key; expected Authorization: Bearer and one of api.keys";
+            Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        })
+    }
+
+    /// All are compared, and each in the same time, so that nobody learns from the time how near a guess was.
+    fn find(&self, hash: &KeyHash) -> Option<Arc<ApiKeySettings>> {
+        let is_it = |found, key: &Arc<ApiKeySettings>| if key.hash.is(hash) { Some(Arc::clone(key)) } else { found };
+        self.keys.iter().fold(None, is_it)
+    }
+
+    fn failed(&self, address: AddressKey) {
+        let now = now();
+        self.failures.failed(address, now);
+        let mut tidied = self.tidied.lock();
+        if now.saturating_duration_since(*tidied) >= TIDY_EVERY {
+            *tidied = now;
+            self.failures.tidy(now);
+        }
+    }
+
+    /// A body that announces too much is not read at all.
+    async fn body(&self, request: &mut Request) -> Result<Bytes, Refusal> {
+        let announced = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > self.max_body_bytes) {
+            return Err(self.too_large());
+        }
+        let body = request.take_body().into_bytes_limit(self.max_body_bytes);
+        match tokio::time::timeout(self.body_timeout, body).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(self.too_large()),
+            Ok(Err(_)) => Err(Refusal::bad_request("body_broken", "the body was cut off")),
+            Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_slow", "the body came too slowly")),
+        }
+    }
+
+    fn too_large(&self) -> Refusal {
+        let detail = format!("a body may have {} bytes", self.max_body_bytes);
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    }
+
+    fn client_address(&self, request: &Request) -> IpAddr {
+        let forwarded = request.headers().get_all("X-Forwarded-For").into_iter();
+        let forwarded: Vec<_> = forwarded.filter_map(|value| value.to_str().ok()).collect();
+        let peer = request.remote_addr().as_socket_addr().map_or(Ipv4Addr::LOCALHOST.into(), SocketAddr::ip);
+        self.proxies.client(peer, forwarded.into_iter())
+    }
+}
+
+/// RFC 6750, section 2.1.
+fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, key) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key)
+}
+
+impl<E> Gated<E> {
+    pub(super) fn new(operations: E, gate: Gate) -> Self {
+        Self { operations, gate }
+    }
+}
+
+impl<E: Endpoint<Output: IntoResponse>> Gated<E> {
+    async fn answer(&self, request: Request) -> Response {
+        let request = match self.gate.admit(request).await {
+            Ok(request) => request,
+            Err(refusal) => return closing(refusal.into_response()),
+        };
+        let allowed = allowed(request.uri().path());
+        match self.operations.call(request).await {
+            Ok(response) => response.into_response(),
+            Err(error) if error.is_from_response() => error.into_response(),
+            Err(error) if error.status() == StatusCode::METHOD_NOT_ALLOWED => {
+                with_header(Refusal::of(&error).into_response(), header::ALLOW, allowed)
+            }
+            Err(error) => Refusal::of(&error).into_response(),
+        }
+    }
+}
+
+impl<E: Endpoint<Output: IntoResponse>> Endpoint for Gated<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let response = with_header(self.answer(request).await, header::CACHE_CONTROL, "no-store");
+        Ok(with_header(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+    }
+}
+
+/// What a 405 has to say (RFC 9110, section 15.5.6), and the framework does not; a test compares it with the description.
+fn allowed(path: &str) -> &'static str {
+    match path {
+        "/publish" | "/revocations" => "POST",
+        path if path.starts_with("/sessions/") => "GET, HEAD, DELETE",
+        _ => "GET, HEAD",
+    }
+}
+
+fn with_header(mut response: Response, name: header::HeaderName, value: &'static str) -> Response {
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
+    response
+}
+
+/// The body of what was refused here was not read to its end, so that the connection cannot be used again.
+fn closing(response: Response) -> Response {
+    with_header(response, header::CONNECTION, "close")
+}

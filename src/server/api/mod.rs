@@ -1,0 +1,45 @@
+//! The HTTP API, for backends in any language: publish, see who is there, end sessions. docs/api.md is the guide.
+//!
+//! [`gate`] lets a request in, [`service`] is the table of operations; what they do is in the other files.
+
+mod endpoints;
+mod gate;
+mod key;
+mod once;
+mod page;
+mod problem;
+mod publish;
+mod revocations;
+mod service;
+mod sessions;
+mod settings;
+mod users;
+
+pub use key::KeyHash;
+pub use settings::{ApiKeySettings, ApiSettings, Permission};
+
+use super::routes::Mounted;
+use endpoints::Endpoints;
+use gate::{Gate, Gated};
+use poem::{IntoEndpoint, Route, get};
+use poem_openapi::OpenApiService;
+use service::Service;
+use std::sync::Arc;
+
+/// Where the API is.
+pub(super) const PATH: &str = "/api";
+
+/// All routes of the API, to be nested at [`PATH`]. The description and its page are there for everybody; what they
+/// describe is not.
+pub(super) fn routes(settings: &ApiSettings, mounted: &[Mounted]) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
+    let endpoints = Arc::new(Endpoints::new(mounted));
+    let gate = Gate::new(settings, endpoints.trusted_proxies());
+    let service = OpenApiService::new(Service::new(settings, endpoints), "Byway", env!("CARGO_PKG_VERSION"))
+        .description("Publishes, shows who is connected, and ends sessions. Each request brings a key.")
+        .server(PATH);
+    let (description, page) = (page::description(&service), page::page(&service));
+    Route::new()
+        .at("/openapi.json", get(description))
+        .at("/docs", get(page))
+        .nest("/", Gated::new(service.into_endpoint(), gate))
+}

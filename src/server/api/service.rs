@@ -1,0 +1,179 @@
+//! The table of operations, which is the API's description too.
+
+use super::endpoints::{Endpoints, session, session_id};
+use super::gate::Caller;
+use super::once::Once;
+use super::problem::Refusal;
+use super::publish::{Publish, Published, Publisher};
+use super::revocations::{Revoke, Revoked};
+use super::sessions::{SessionDetail, SessionPage, disconnect};
+use super::settings::{ApiSettings, Permission};
+use super::users::{UserDetail, UserPage};
+use http::StatusCode;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// What operations work on.
+pub(super) struct Service {
+    endpoints: Arc<Endpoints>,
+    once: Once,
+    max_messages: usize,
+}
+
+/// How many a page has that was not told how many.
+fn page_size() -> u16 {
+    100
+}
+
+/// A session that ends.
+#[derive(ApiResponse)]
+pub(super) enum Ending {
+    /// It ends, behind what is queued for it.
+    #[oai(status = 204)]
+    Ends,
+}
+
+impl Service {
+    pub(super) fn new(settings: &ApiSettings, endpoints: Arc<Endpoints>) -> Self {
+        Self { endpoints, once: Once::new(settings), max_messages: settings.max_messages }
+    }
+
+    fn check_number(&self, messages: usize) -> Result<(), Refusal> {
+        if messages <= self.max_messages {
+            return Ok(());
+        }
+        let detail = format!("a request may publish {} messages", self.max_messages);
+        Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_messages", detail))
+    }
+}
+
+/// In all of them, `endpoint` names the endpoint that is meant; without it, the only one that speaks STOMP.
+#[OpenApi]
+impl Service {
+    /// Publish a message, or a list of messages
+    ///
+    /// One message alone that cannot be published is answered with what is wrong. Of a list, each message that can be is
+    /// published, and the answer tells of each what became of it.
+    #[oai(path = "/publish", method = "post", operation_id = "publish")]
+    async fn publish(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// The messages of requests with the same key are published once: those that a list had at the same place.
+        #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 255))]
+        idempotency_key: Header<Option<String>>,
+        messages: Json<Publish>,
+    ) -> Result<Json<Published>, Refusal> {
+        caller.needs(Permission::Publish)?;
+        self.check_number(messages.0.len())?;
+        let (endpoint, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        let request_key = idempotency_key.0.as_deref();
+        let publisher = Publisher { endpoint, messenger, once: &self.once, key_name: caller.name(), request_key };
+        publisher.publish(messages.0).map(Json)
+    }
+
+    /// Open sessions, oldest first
+    #[oai(path = "/sessions", method = "get", operation_id = "listSessions")]
+    async fn sessions(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// Only sessions behind this one.
+        after: Query<Option<String>>,
+        /// How many at most.
+        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<u16>,
+    ) -> Result<Json<SessionPage>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let after = match &after.0 {
+            Some(id) => session_id(id)
+                .map(|id| id.0)
+                .ok_or_else(|| Refusal::bad_request("invalid_request", "after is no id of a session, such as s12"))?,
+            None => 0,
+        };
+        Ok(Json(SessionPage::of(self.endpoints.find(endpoint.0.as_deref())?, after, limit.0.into())))
+    }
+
+    /// A session
+    #[oai(path = "/sessions/:id", method = "get", operation_id = "getSession")]
+    async fn session(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        id: Path<String>,
+    ) -> Result<Json<SessionDetail>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let endpoint = self.endpoints.find(endpoint.0.as_deref())?;
+        Ok(Json(SessionDetail::of(endpoint, &session(endpoint, &id.0)?)))
+    }
+
+    /// End a session
+    #[oai(path = "/sessions/:id", method = "delete", operation_id = "disconnect")]
+    async fn disconnect(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        id: Path<String>,
+        /// The close code: 1000, which it is by default, or 3000 to 4999.
+        code: Query<Option<u16>>,
+        /// The reason, for people; at most 123 bytes.
+        reason: Query<Option<String>>,
+    ) -> Result<Ending, Refusal> {
+        caller.needs(Permission::Disconnect)?;
+        let session = session(self.endpoints.find(endpoint.0.as_deref())?, &id.0)?;
+        disconnect(&session, code.0, reason.0)?;
+        tracing::info!(session = %session.id(), key = caller.name(), "session ended over the API");
+        Ok(Ending::Ends)
+    }
+
+    /// Users who have a session, by name
+    #[oai(path = "/users", method = "get", operation_id = "listUsers")]
+    async fn users(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// Only users behind this one.
+        after: Query<Option<String>>,
+        /// How many at most.
+        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<u16>,
+    ) -> Result<Json<UserPage>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        Ok(Json(UserPage::of(messenger.users(), after.0.as_deref().unwrap_or_default(), limit.0.into())))
+    }
+
+    /// A user with all sessions
+    #[oai(path = "/users/:name", method = "get", operation_id = "getUser")]
+    async fn user(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        name: Path<String>,
+    ) -> Result<Json<UserDetail>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        UserDetail::of(messenger.users(), &name.0).map(Json)
+    }
+
+    /// Take back what a user, a session or a token may do
+    #[oai(path = "/revocations", method = "post", operation_id = "revoke")]
+    async fn revoke(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        what: Json<Revoke>,
+    ) -> Result<Json<Revoked>, Refusal> {
+        caller.needs(Permission::Disconnect)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        let (what, until) = what.0.parse(SystemTime::now())?;
+        let ended = messenger
+            .revoke(&what, until)
+            .map_err(|full| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "revocations_full", full.to_string()))?;
+        tracing::info!(sessions_ended = ended, key = caller.name(), "revoked over the API");
+        Ok(Json(Revoked { sessions_ended: ended as u64 }))
+    }
+}

@@ -1,0 +1,10 @@
+//! The HTTP API over real sockets, with STOMP clients on the other side.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod keys;
+mod looking;
+mod publishing;
+mod repeating;
+mod stage;

@@ -1,0 +1,150 @@
+//! A server with an API, with STOMP on one endpoint and a chat on another.
+
+use crate::support::TestServer;
+use crate::support::client::Client;
+use crate::support::client::http::{Answer, ask};
+use crate::support::stomp::StompClient;
+use byway::broker::BrokerSettings;
+use byway::policy::{AuthError, Authenticator, Credentials, Identity};
+use byway::server::{
+    ApiKeySettings, ApiSettings, Application, Connections, Health, KeyHash, Mounted, Permission, ServerSettings, Site,
+};
+use byway::{Principal, Settings, Stomp, Transport};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The key that may do everything.
+pub const KEY: &str = "byway_the-key-of-the-tests";
+/// The keys that may do one thing.
+pub const PUBLISHER: &str = "byway_the-publisher";
+pub const READER: &str = "byway_the-reader";
+
+pub struct Stage {
+    pub server: TestServer,
+}
+
+/// Clients are who their login says, with the passcode for a token's id.
+struct ByLogin;
+
+impl Authenticator for ByLogin {
+    fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        let principal = credentials.login.clone().map(Principal::new);
+        let token_id = credentials.passcode.as_ref().map(|passcode| passcode.expose().to_owned().into());
+        Box::pin(async { Ok(Identity { principal, expires_at: None, token_id }) })
+    }
+}
+
+fn mounted(name: &str, path: &str, application: Application) -> Mounted {
+    let queue = byway::broker::QueueSettings { max_messages: 2, ..Default::default() };
+    let broker = BrokerSettings { queue, ..BrokerSettings::default() };
+    let stomp = || Stomp::new().authenticator(ByLogin).broker(broker);
+    let (byway, messenger) = application.byway(Settings::default(), stomp).expect("the test's settings are valid");
+    Mounted { name: name.to_owned(), path: path.to_owned(), application, byway, messenger }
+}
+
+fn key(name: &str, key: &str, allow: &[Permission]) -> ApiKeySettings {
+    ApiKeySettings { name: name.to_owned(), hash: KeyHash::of(key), allow: allow.to_vec() }
+}
+
+impl Stage {
+    pub fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut ApiSettings)) -> Self {
+        let endpoints = vec![mounted("main", "/e", Application::Stomp), mounted("chat", "/chat", Application::Chat)];
+        Self::of(endpoints, change)
+    }
+
+    /// With two endpoints that could be meant.
+    pub fn of_two() -> Self {
+        let endpoints = vec![mounted("main", "/e", Application::Stomp), mounted("other", "/o", Application::Stomp)];
+        Self::of(endpoints, |_| {})
+    }
+
+    fn of(endpoints: Vec<Mounted>, change: impl FnOnce(&mut ApiSettings)) -> Self {
+        use Permission::{Disconnect, Publish, Read};
+        let keys = vec![
+            key("all", KEY, &[Publish, Read, Disconnect]),
+            key("publisher", PUBLISHER, &[Publish]),
+            key("reader", READER, &[Read]),
+        ];
+        let mut api = ApiSettings { keys, ..ApiSettings::default() };
+        change(&mut api);
+        let site = Site { endpoints, api, ..Site::default() };
+        let routes = site.routes(&Health::default(), &Arc::<Connections>::default());
+        let byway = site.endpoints[0].byway.clone();
+        Self { server: TestServer::serve(ServerSettings::default(), byway, routes) }
+    }
+
+    /// A STOMP client without a name.
+    pub async fn connect(&self) -> StompClient {
+        self.connect_with(&[]).await
+    }
+
+    /// A STOMP client of this user.
+    pub async fn connect_as(&self, user: &str) -> StompClient {
+        self.connect_with(&[("login", user)]).await
+    }
+
+    pub async fn connect_with(&self, headers: &[(&str, &str)]) -> StompClient {
+        StompClient::connect(Client::new(self.server.address, Transport::RawWebsocket), headers).await
+    }
+
+    /// A request with the key that may do everything.
+    pub async fn ask(&self, method: &str, target: &str, body: &Value) -> Answer {
+        self.ask_with(KEY, &[], method, target, body).await
+    }
+
+    /// A request with this key and these headers beside.
+    pub async fn ask_with(
+        &self,
+        key: &str,
+        headers: &[(&str, &str)],
+        method: &str,
+        target: &str,
+        body: &Value,
+    ) -> Answer {
+        let key = format!("Bearer {key}");
+        let json = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        ask(self.server.address, method, target, &[&json, headers].concat(), &body).await
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        self.ask("GET", target, &Value::Null).await
+    }
+
+    pub async fn publish(&self, messages: &Value) -> Answer {
+        self.ask("POST", "/api/publish", messages).await
+    }
+}
+
+pub fn json(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+}
+
+/// The answer is problem details with this status and code.
+#[track_caller]
+pub fn refused(answer: &Answer, status: u16, code: &str) -> Value {
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
+    let problem = json(answer);
+    assert_eq!((answer.status(), &problem["code"]), (status, &Value::from(code)), "{answer:?}");
+    assert_eq!(problem["status"], status);
+    assert!(problem["title"].is_string() && problem["detail"].as_str().is_some_and(|detail| detail.len() <= 303));
+    problem
+}
+
+/// What became of each message, without errors' words.
+#[track_caller]
+pub fn statuses(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status(), 200, "{answer:?}");
+    let results = json(answer);
+    let results = results["results"].as_array().expect("results");
+    let status = |result: &Value| match result["error"]["code"].as_str() {
+        Some(code) => format!("{} {code}", result["status"].as_str().expect("a status")),
+        None => result["status"].as_str().expect("a status").to_owned(),
+    };
+    results.iter().map(status).collect()
+}
