@@ -15,7 +15,7 @@ use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
 use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
-use crate::node::stomp::{Denied, Shared};
+use crate::node::stomp::{Denied, Shared, time_left};
 use crate::node::{self, now};
 use crate::policy::{self, Action, AddressKey, AuthError, RateKeys, SessionRate, Stage, Verdict};
 use crate::protocol::feed::Format;
@@ -24,7 +24,6 @@ use http::HeaderMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// Opens the feeds of one endpoint.
 pub(crate) struct Feeds {
@@ -227,9 +226,9 @@ impl Feeds {
         if self.shared.check_revocation(identity).is_err() {
             cell.close(Disconnect::REVOKED);
         }
-        let Some(end) = identity.expires_at else { return };
-        let at = now().checked_add(end.duration_since(SystemTime::now()).unwrap_or_default());
-        let ending = at.map(|at| Ending { at, disconnect: Disconnect::TOKEN_EXPIRED, last_words: None });
+        let Some(left) = time_left(identity) else { return };
+        let ending =
+            now().checked_add(left).map(|at| Ending { at, disconnect: Disconnect::TOKEN_EXPIRED, last_words: None });
         cell.end_at(Deadline::Authentication, ending);
     }
 }
