@@ -4,6 +4,7 @@
 //! [`Feeds`] opens them; [`Feed`] is what a transport reads from.
 
 mod form;
+mod listen;
 mod open;
 mod position;
 mod reader;

@@ -1,20 +1,21 @@
-//! Opening a feed: who asks, whether they may, and what they have missed.
+//! Opening a feed: who asks, and whether they may.
 
-use super::form::{FeedForm, Records};
+use super::form::Records;
+use super::listen::{Opened, Source};
 use super::position::{Position, Positions};
-use super::reader::{Feed, Late, Past};
+use super::reader::Feed;
 use super::refusal::FeedRefusal;
 use super::settings::FeedSettings;
 use super::speaker::FeedSpeaker;
-use crate::broker::{DirectoryFull, Gap, Kind};
+use crate::broker::Kind;
 use crate::messaging::{Client, ClientInfo, Event, Inbound, SubscribeAddress};
-use crate::model::{Destination, DestinationPattern, Disconnect, Headers, Principal, Secret, Transport};
-use crate::node::broker::{self, Followed, Form, Listening};
+use crate::model::{DestinationPattern, Disconnect, Headers, Principal, Secret, Transport};
+use crate::node::broker;
 use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
 use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
-use crate::node::stomp::{Denied, Shared};
+use crate::node::stomp::{Denied, Shared, time_left};
 use crate::node::{self, now};
 use crate::policy::{self, Action, AddressKey, AuthError, RateKeys, SessionRate, Stage, Verdict};
 use crate::protocol::feed::Format;
@@ -23,7 +24,6 @@ use http::HeaderMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// Opens the feeds of one endpoint.
 pub(crate) struct Feeds {
@@ -52,27 +52,6 @@ pub(crate) enum Beginning {
     After(String),
     /// With the last so many of each destination.
     Last(usize),
-}
-
-/// What one destination of a feed is, once it may be listened to.
-enum Source {
-    Topic(Destination),
-    Topics(DestinationPattern),
-    /// What is sent to the caller, as the caller calls it.
-    Own(Destination),
-}
-
-/// A session that is open and listens to one destination after the other.
-struct Opened<'a> {
-    shared: &'a Shared,
-    cell: Arc<Cell>,
-    client: &'a Client,
-    format: Format,
-    /// Whether the feed has one destination, and its records need no composing.
-    alone: bool,
-    listening: Vec<Listening>,
-    positions: Vec<Position>,
-    late: VecDeque<Late>,
 }
 
 impl Feeds {
@@ -247,68 +226,10 @@ impl Feeds {
         if self.shared.check_revocation(identity).is_err() {
             cell.close(Disconnect::REVOKED);
         }
-        let Some(end) = identity.expires_at else { return };
-        let at = now().checked_add(end.duration_since(SystemTime::now()).unwrap_or_default());
-        let ending = at.map(|at| Ending { at, disconnect: Disconnect::TOKEN_EXPIRED, last_words: None });
+        let Some(left) = time_left(identity) else { return };
+        let ending =
+            now().checked_add(left).map(|at| Ending { at, disconnect: Disconnect::TOKEN_EXPIRED, last_words: None });
         cell.end_at(Deadline::Authentication, ending);
-    }
-}
-
-impl Opened<'_> {
-    fn listen(
-        &mut self,
-        slot: usize,
-        source: Source,
-        past: Option<broker::Past>,
-        since: Option<Position>,
-    ) -> Result<(), DirectoryFull> {
-        let (destination, live) = match source {
-            Source::Topic(topic) => return self.follow(slot, &topic, past, since),
-            Source::Topics(pattern) => {
-                let destination = pattern.as_str().to_owned();
-                (destination, vec![self.shared.broker.listen(pattern, &self.cell, self.form(slot, false))?])
-            }
-            Source::Own(own) => {
-                let form = self.form(slot, false);
-                let inboxes = self.shared.inboxes(self.client, &own);
-                let open = inboxes.map(|inbox| self.shared.broker.open(inbox, &self.cell, form.clone()));
-                (own.as_str().to_owned(), open.collect())
-            }
-        };
-        self.listening.extend(live);
-        let position = Position::Live(0);
-        self.positions.push(since.unwrap_or(position));
-        if since.is_some() {
-            self.late.push_back(Late { slot, position, what: Past::Gap(destination, None) });
-        }
-        Ok(())
-    }
-
-    fn follow(
-        &mut self,
-        slot: usize,
-        topic: &Destination,
-        past: Option<broker::Past>,
-        since: Option<Position>,
-    ) -> Result<(), DirectoryFull> {
-        let form = |resumable| self.form(slot, resumable);
-        let (listening, followed) = self.shared.broker.follow(past, topic, &self.cell, form)?;
-        let Followed { position, gap, publications } = followed;
-        let begins = position.map_or(Position::Live(0), Position::Kept);
-        self.listening.push(listening);
-        self.positions.push(since.unwrap_or(begins));
-        if let Some(gap) = gap {
-            let what = Past::Gap(topic.as_str().to_owned(), missed(gap));
-            self.late.push_back(Late { slot, position: begins, what });
-        }
-        let kept =
-            |(offset, publication)| Late { slot, position: Position::Kept(offset), what: Past::Kept(publication) };
-        self.late.extend(publications.into_iter().map(kept));
-        Ok(())
-    }
-
-    fn form(&self, slot: usize, resumable: bool) -> Form {
-        Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, resumable })
     }
 }
 
@@ -328,13 +249,6 @@ fn past(since: Option<Position>, beginning: &Beginning) -> Option<broker::Past> 
         (Some(position), _) => Some(position.past()),
         (None, Beginning::Last(count)) => Some(broker::Past::Last(*count)),
         (None, _) => None,
-    }
-}
-
-fn missed(gap: Gap) -> Option<u64> {
-    match gap {
-        Gap::Missed(count) => Some(count),
-        Gap::Unknown => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Coming in, staying in with a new token, and leaving.
 
 use super::refusal::Refusal;
-use super::shared::Denied;
+use super::shared::{Denied, time_left};
 use super::speaker::StompSpeaker;
 use crate::messaging::{Event, Inbound};
 use crate::model::{Disconnect, Headers, Principal};
@@ -10,7 +10,6 @@ use crate::policy::{AuthError, Identity};
 use crate::protocol::stomp::{Connect, Failure};
 use crate::session::{Deadline, KeepAlive};
 use bytestring::ByteString;
-use std::time::SystemTime;
 
 impl StompSpeaker {
     /// CONNECT: whoever may come in is told so, and is watched from then on.
@@ -51,12 +50,9 @@ impl StompSpeaker {
         self.shared.tokens_in_use.forget(session.id(), self.token_id.as_ref());
         self.token_id = identity.token_id.clone();
         self.shared.tokens_in_use.remember(session.id(), self.token_id.as_ref());
-        match identity.expires_at {
+        match time_left(identity) {
             None => session.0.end_at(Deadline::Authentication, None),
-            Some(end) => {
-                let left = end.duration_since(SystemTime::now()).unwrap_or_default();
-                self.end_after(session, Deadline::Authentication, left, refused(AuthError::Expired));
-            }
+            Some(left) => self.end_after(session, Deadline::Authentication, left, refused(AuthError::Expired)),
         }
     }
 

@@ -15,7 +15,7 @@ mod speaker;
 mod subscribe;
 
 pub use settings::Stomp;
-pub(in crate::node) use shared::{Denied, Shared};
+pub(in crate::node) use shared::{Denied, Shared, time_left};
 
 use super::SessionHandle;
 use super::byway::Byway;

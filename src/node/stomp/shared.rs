@@ -220,6 +220,11 @@ impl Shared {
     }
 }
 
+/// How long a session may live on as this identity's; `None` is for ever.
+pub(in crate::node) fn time_left(identity: &Identity) -> Option<Duration> {
+    identity.expires_at.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
 /// Why somebody did not come in.
 pub(in crate::node) enum Denied {
     /// Too many clients of the address failed to show who they are; again after this time.

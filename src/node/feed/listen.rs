@@ -1,0 +1,100 @@
+//! A feed's place among those who hear its destinations, and what it has missed there.
+
+use super::form::FeedForm;
+use super::position::Position;
+use super::reader::{Late, Past};
+use crate::broker::{DirectoryFull, Gap};
+use crate::messaging::Client;
+use crate::model::{Destination, DestinationPattern};
+use crate::node::broker::{self, Followed, Form, Listening};
+use crate::node::cell::Cell;
+use crate::node::stomp::Shared;
+use crate::protocol::feed::Format;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What one destination of a feed is, once it may be listened to.
+pub(super) enum Source {
+    Topic(Destination),
+    Topics(DestinationPattern),
+    /// What is sent to the caller, as the caller calls it.
+    Own(Destination),
+}
+
+/// A session that is open and listens to one destination after the other.
+pub(super) struct Opened<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) cell: Arc<Cell>,
+    pub(super) client: &'a Client,
+    pub(super) format: Format,
+    /// Whether the feed has one destination, and its records need no composing.
+    pub(super) alone: bool,
+    pub(super) listening: Vec<Listening>,
+    pub(super) positions: Vec<Position>,
+    pub(super) late: VecDeque<Late>,
+}
+
+impl Opened<'_> {
+    pub(super) fn listen(
+        &mut self,
+        slot: usize,
+        source: Source,
+        past: Option<broker::Past>,
+        since: Option<Position>,
+    ) -> Result<(), DirectoryFull> {
+        let (destination, live) = match source {
+            Source::Topic(topic) => return self.follow(slot, &topic, past, since),
+            Source::Topics(pattern) => {
+                let destination = pattern.as_str().to_owned();
+                (destination, vec![self.shared.broker.listen(pattern, &self.cell, self.form(slot, false))?])
+            }
+            Source::Own(own) => {
+                let form = self.form(slot, false);
+                let inboxes = self.shared.inboxes(self.client, &own);
+                let open = inboxes.map(|inbox| self.shared.broker.open(inbox, &self.cell, form.clone()));
+                (own.as_str().to_owned(), open.collect())
+            }
+        };
+        self.listening.extend(live);
+        let position = Position::Live(0);
+        self.positions.push(since.unwrap_or(position));
+        if since.is_some() {
+            self.late.push_back(Late { slot, position, what: Past::Gap(destination, None) });
+        }
+        Ok(())
+    }
+
+    fn follow(
+        &mut self,
+        slot: usize,
+        topic: &Destination,
+        past: Option<broker::Past>,
+        since: Option<Position>,
+    ) -> Result<(), DirectoryFull> {
+        let form = |resumable| self.form(slot, resumable);
+        let (listening, followed) = self.shared.broker.follow(past, topic, &self.cell, form)?;
+        let Followed { position, gap, publications } = followed;
+        let begins = position.map_or(Position::Live(0), Position::Kept);
+        self.listening.push(listening);
+        self.positions.push(since.unwrap_or(begins));
+        if let Some(gap) = gap {
+            let what = Past::Gap(topic.as_str().to_owned(), missed(gap));
+            self.late.push_back(Late { slot, position: begins, what });
+        }
+        let kept =
+            |(offset, publication)| Late { slot, position: Position::Kept(offset), what: Past::Kept(publication) };
+        self.late.extend(publications.into_iter().map(kept));
+        Ok(())
+    }
+
+    fn form(&self, slot: usize, resumable: bool) -> Form {
+        Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, resumable })
+    }
+}
+
+fn missed(gap: Gap) -> Option<u64> {
+    match gap {
+        Gap::Missed(count) => Some(count),
+        Gap::Unknown => None,
+    }
+}
