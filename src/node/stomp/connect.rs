@@ -34,9 +34,7 @@ impl StompSpeaker {
             self.client.set_principal(principal);
         }
         self.shared.users.connected(&self.client).map_err(|error| Refusal::forbidden(error).fatal())?;
-        self.remember(session, &identity);
-        // A revocation that came since the first look has not found this session.
-        self.shared.check_revocation(&identity).map_err(refused)?;
+        self.remember(session, &identity)?;
         self.tell(Event::Connected(self.client.clone())).await;
         let user = identity.principal.as_ref().map(Principal::name);
         let frame = self.connection.connected(connect, &session.id().to_string(), user);
@@ -46,7 +44,7 @@ impl StompSpeaker {
     }
 
     /// From now on the session belongs to this identity, for as long as that lasts.
-    fn remember(&mut self, session: &SessionHandle, identity: &Identity) {
+    fn remember(&mut self, session: &SessionHandle, identity: &Identity) -> Result<(), Refusal> {
         self.shared.tokens_in_use.forget(session.id(), self.token_id.as_ref());
         self.token_id = identity.token_id.clone();
         self.shared.tokens_in_use.remember(session.id(), self.token_id.as_ref());
@@ -54,6 +52,8 @@ impl StompSpeaker {
             None => session.0.end_at(Deadline::Authentication, None),
             Some(left) => self.end_after(session, Deadline::Authentication, left, refused(AuthError::Expired)),
         }
+        // A revocation that came since the first look has not found this session.
+        Ok(self.shared.check_revocation(identity).map_err(refused)?)
     }
 
     fn keep_alive(&self, session: &SessionHandle, connect: &Connect) {
@@ -90,8 +90,7 @@ impl StompSpeaker {
         if let Some(principal) = identity.principal.clone() {
             self.client.set_principal(principal);
         }
-        self.remember(session, &identity);
-        Ok(())
+        self.remember(session, &identity)
     }
 
     /// The session has ended: it takes no part in anything any more.
