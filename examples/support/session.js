@@ -5,7 +5,8 @@ import { byId } from '/static/demo/page.js';
 const RECONNECT_MS = 2000;
 const LABELS = { connecting: 'Connecting', open: 'Connected', closed: 'Not connected' };
 
-function showState(state) {
+/** Says at the head of the page how its connection is. */
+export function showState(state) {
   byId('state').dataset.state = state;
   byId('state').textContent = LABELS[state];
 }

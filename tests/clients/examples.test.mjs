@@ -227,3 +227,75 @@ describe('the stock ticker', { timeout: 120_000 }, () => {
     await context.close();
   });
 });
+
+describe('the notifications', { timeout: 120_000 }, () => {
+  const notifications = example('notifications');
+
+  async function enter(options) {
+    const visitor = await notifications.visit(options);
+    await connected(visitor.page);
+    return visitor;
+  }
+
+  async function submit(page, kind, text) {
+    await page.selectOption('[name=kind]', kind);
+    await page.fill('[name=text]', text);
+    await page.click('#notify button');
+  }
+
+  /** Publishes, and waits until the server has it: then the page empties the field. */
+  async function notify(page, kind, text) {
+    await submit(page, kind, text);
+    await page.waitForFunction(() => document.querySelector('[name=text]').value === '');
+  }
+
+  /** Everything in the list, the oldest first, once `text` is in it. */
+  async function heard(page, text) {
+    await page.waitForSelector(`#notifications tr:has-text("${text}")`);
+    const rows = await page.$$eval('#notifications tr', (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+    return rows.reverse();
+  }
+
+  const contents = (rows) => rows.map(([, kind, text]) => `${kind}: ${text}`);
+
+  test('who is cut off misses nothing of what two tabs publish, and hears nothing twice', async () => {
+    const ada = await enter();
+    const bob = await enter();
+    // Ada has heard nothing yet when she is cut off for the first time.
+    await ada.page.click('text=Cut the connection');
+    await ada.page.waitForSelector('#state[data-state=closed]');
+    await notify(bob.page, 'news', 'the first');
+    await ada.page.click('text=Connect again');
+    assert.deepEqual(contents(await heard(ada.page, 'the first')), ['news: the first']);
+
+    await ada.page.click('text=Cut the connection');
+    await ada.page.waitForSelector('#state[data-state=closed]');
+    await notify(bob.page, 'warning', 'from Bob <i>');
+    await notify(ada.page, 'alarm', 'from Ada, cut off');
+    await picture(ada.page, 'notifications-cut');
+    assert.equal(await ada.page.locator('#notifications tr').count(), 1);
+    await ada.page.click('text=Connect again');
+    await connected(ada.page);
+    await notify(bob.page, 'news', 'the last');
+
+    const all = await heard(ada.page, 'the last');
+    assert.deepEqual(contents(all), ['news: the first', 'warning: from Bob <i>', 'alarm: from Ada, cut off', 'news: the last']);
+    assert.equal(new Set(all.map(([id]) => id)).size, 4);
+    assert.deepEqual(await heard(bob.page, 'the last'), all);
+    await picture(ada.page, 'notifications');
+    assert.deepEqual([ada.complaints, bob.complaints], [[], []]);
+    await bob.context.close();
+    await ada.context.close();
+  });
+
+  test('a text that is none is refused with the reason, and it fits a narrow and dark screen', async () => {
+    const { page, context } = await enter(narrowAndDark);
+    await submit(page, 'alarm', ' ');
+    await page.waitForSelector('#notify-note:has-text("1 to 500 characters")');
+    await notify(page, 'alarm', 'wide '.repeat(40) + 'x'.repeat(200));
+    await heard(page, 'wide');
+    await assertFits(page);
+    await picture(page, 'notifications-narrow-dark');
+    await context.close();
+  });
+});
