@@ -262,19 +262,19 @@ describe('the notifications', { timeout: 120_000 }, () => {
     const ada = await enter();
     const bob = await enter();
     // Ada has heard nothing yet when she is cut off for the first time.
-    await ada.page.click('text=Cut the connection');
+    await ada.page.click('#cut:has-text("Cut the connection")');
     await ada.page.waitForSelector('#state[data-state=closed]');
     await notify(bob.page, 'news', 'the first');
-    await ada.page.click('text=Connect again');
+    await ada.page.click('#cut:has-text("Connect again")');
     assert.deepEqual(contents(await heard(ada.page, 'the first')), ['news: the first']);
 
-    await ada.page.click('text=Cut the connection');
+    await ada.page.click('#cut:has-text("Cut the connection")');
     await ada.page.waitForSelector('#state[data-state=closed]');
     await notify(bob.page, 'warning', 'from Bob <i>');
     await notify(ada.page, 'alarm', 'from Ada, cut off');
     await picture(ada.page, 'notifications-cut');
     assert.equal(await ada.page.locator('#notifications tr').count(), 1);
-    await ada.page.click('text=Connect again');
+    await ada.page.click('#cut:has-text("Connect again")');
     await connected(ada.page);
     await notify(bob.page, 'news', 'the last');
 
