@@ -7,7 +7,7 @@ const FEED = '/stomp/feed/topic/notifications';
 const KINDS = ['news', 'warning', 'alarm'];
 const KEPT = 100;
 const NOTES = {
-  open: 'Comes back by itself when the server is away.',
+  open: 'Comes back by itself when the connection is lost.',
   cut: 'Cut off. Notify everybody, from another tab too, and connect again.',
 };
 
@@ -57,7 +57,7 @@ function missed({ data, lastEventId }) {
 
 function show(kind, id, text) {
   const row = element('tr', kind);
-  row.append(element('td', 'id', id), element('td', 'kind', kind), element('td', 'text', text));
+  row.append(element('td', 'wide id', id), element('td', 'kind', kind), element('td', 'text', text));
   byId('notifications').prepend(row);
   [...byId('notifications').children].slice(KEPT).forEach((old) => old.remove());
 }
