@@ -58,9 +58,8 @@ impl MessagingSettings {
             ("reply_prefix", &self.reply_prefix),
         ];
         for (at, (key, one)) in prefixes.into_iter().enumerate() {
-            let overlaps = |other: &&Destination| {
-                one == *other || one.is_below(other.as_str()) || other.is_below(one.as_str())
-            };
+            let overlaps =
+                |other: &&Destination| one == *other || one.is_below(other.as_str()) || other.is_below(one.as_str());
             if let Some(other) = prefixes[..at].iter().map(|(_, other)| *other).find(overlaps) {
                 return Err((key, format!("{one} and {other} overlap; expected prefixes that do not")));
             }

@@ -57,7 +57,8 @@ impl Newcomer {
             Who::User(name) => serde_json::to_string(&**name).map_or(0, |name| name.len()),
             Who::Session(_) => 0,
         };
-        let claims = if self.claims.is_empty() { Ok(0) } else { serde_json::to_string(&self.claims).map(|text| text.len()) };
+        let claims =
+            if self.claims.is_empty() { Ok(0) } else { serde_json::to_string(&self.claims).map(|text| text.len()) };
         FRAME + name + claims.unwrap_or_default()
     }
 }

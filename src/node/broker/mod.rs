@@ -7,6 +7,8 @@ mod histories;
 mod news;
 mod presences;
 mod queues;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 pub(in crate::node) use delivery::{Deliveries, Form, Wanted};

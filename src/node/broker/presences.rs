@@ -8,7 +8,7 @@ use crate::model::{Claims, Destination, Principal, Publication, SessionId};
 use crate::node::cell::Cell;
 use crate::node::now;
 use parking_lot::Mutex;
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -23,8 +23,8 @@ pub(super) struct Presences {
     prefix: Destination,
     topics: Arc<Topics>,
     core: Mutex<Presence>,
-    /// The destinations of which a change could not be told, since too much waits: watchers are told the whole state later.
-    untold: Mutex<BTreeSet<Destination>>,
+    /// The destinations of which a change could not be told, since too much waits. Watchers are told the whole state, then.
+    untold: Mutex<HashMap<Destination, Instant>>,
     /// Wakes who waits for somebody to have left.
     sooner: Arc<Notify>,
     is_timed: AtomicBool,
@@ -172,7 +172,7 @@ impl Presences {
         if self.is_over.load(Ordering::Relaxed) {
             return None;
         }
-        for of in std::mem::take(&mut *self.untold.lock()) {
+        for of in self.untold_until(now()) {
             self.in_order(&of, |place| self.publish(place, self.state(place)));
         }
         while let Some(of) = self.next_due() {
@@ -181,8 +181,12 @@ impl Presences {
                 self.tell(place, changes);
             });
         }
-        let again = (!self.untold.lock().is_empty()).then(|| now() + TELL_AGAIN);
+        let again = self.untold.lock().values().min().copied();
         self.core.lock().poll_timeout().into_iter().chain(again).min()
+    }
+
+    fn untold_until(&self, now: Instant) -> Vec<Destination> {
+        self.untold.lock().extract_if(|_, again| *again <= now).map(|(of, _)| of).collect()
     }
 
     fn next_due(&self) -> Option<Destination> {
@@ -207,7 +211,7 @@ impl Presences {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let told = self.topics.publish(&Accepted::new(Arc::new(publication), number, None));
         if told.is_err() {
-            self.untold.lock().insert(place.of.clone());
+            self.untold.lock().insert(place.of.clone(), now() + TELL_AGAIN);
             self.sooner.notify_one();
         }
     }
