@@ -5,7 +5,8 @@ use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::broker::Present;
 use crate::messaging::{
-    Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress, Users,
+    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress,
+    Users,
 };
 use crate::model::{
     Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError, Transport,
@@ -90,6 +91,23 @@ impl Shared {
         Messenger::new(outlet, Arc::clone(self.dispatcher.settings()))
     }
 
+    /// Tells the application's listeners.
+    pub(in crate::node) async fn tell(self: &Arc<Self>, event: Event) {
+        self.dispatcher.tell(event, &self.messenger()).await;
+    }
+
+    /// A session has ended: it takes no part in anything any more.
+    pub(in crate::node) async fn part(
+        self: &Arc<Self>,
+        client: &Client,
+        token_id: Option<&ByteString>,
+        disconnect: &Disconnect,
+    ) {
+        self.tokens_in_use.forget(client.id(), token_id);
+        self.users.disconnected(client.id());
+        self.tell(Event::Disconnected { client: client.clone(), disconnect: disconnect.clone() }).await;
+    }
+
     /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at.
     pub(in crate::node) async fn admit(
         &self,
@@ -150,15 +168,11 @@ impl Shared {
         destination: &DestinationPattern,
         address: &SubscribeAddress,
     ) -> bool {
+        let allows = async |target| self.allows(client, Action::Subscribe, target, false).await;
         match address {
             SubscribeAddress::OwnUser(_) => true,
-            SubscribeAddress::Presence { of, .. } => {
-                self.allows(client, Action::Subscribe, destination, false).await
-                    && self.allows(client, Action::Subscribe, &of.clone().into(), false).await
-            }
-            SubscribeAddress::App(_) | SubscribeAddress::Broker(_) => {
-                self.allows(client, Action::Subscribe, destination, false).await
-            }
+            SubscribeAddress::Presence { of, .. } => allows(destination).await && allows(&of.clone().into()).await,
+            SubscribeAddress::App(_) | SubscribeAddress::Broker(_) => allows(destination).await,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::messaging::{AddressError, Event, Inbound, Kind, Request, SubscribeAdd
 use crate::model::{AckMode, Destination, DestinationPattern, Disconnect, Headers, Message, Transport};
 use crate::node::SessionHandle;
 use crate::node::broker::{Attendance, Consuming, Form, HISTORY, Listening, Past, Place, SINCE, Wanted};
-use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId};
+use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId, Version};
 use bytestring::ByteString;
 
 /// A subscription of this session, for as long as it is held.
@@ -146,7 +146,7 @@ impl StompSpeaker {
 
     /// What is sent to this session, and to all of its user's.
     fn own(&self, session: &SessionHandle, suffix: &Destination, form: &Form) -> Result<Vec<Listening>, Refusal> {
-        let destination = self.shared.messaging().user_destination(suffix.as_text().clone())?;
+        let destination = self.shared.messaging().user_destination(suffix)?;
         let inboxes = self.shared.inboxes(&self.client, &destination);
         Ok(inboxes.map(|inbox| self.shared.broker.open(inbox, &session.0, form.clone())).collect())
     }
@@ -169,7 +169,7 @@ impl StompSpeaker {
 
     fn form(&self, session: &SessionHandle, id: &SubscriptionId, place: u64, ack: AckMode) -> Form {
         Form::new(Wanted {
-            version: self.connection.version().unwrap_or(crate::protocol::stomp::Version::V1_0),
+            version: self.connection.version().unwrap_or(Version::V1_0),
             subscription: id.header().cloned(),
             place,
             acknowledged: ack != AckMode::Auto,
@@ -181,7 +181,7 @@ impl StompSpeaker {
     async fn tell_subscribed(&self, id: &SubscriptionId, destination: DestinationPattern) {
         let id = id.as_text().clone();
         self.shared.users.subscribed(self.client.id(), id.clone(), destination.clone());
-        self.tell(Event::Subscribed { client: self.client.clone(), id, destination }).await;
+        self.shared.tell(Event::Subscribed { client: self.client.clone(), id, destination }).await;
     }
 
     pub(super) async fn unsubscribe(&mut self, id: &SubscriptionId) {
@@ -189,7 +189,7 @@ impl StompSpeaker {
         let Subscription { destination, .. } = self.subscriptions.remove(at);
         let id = id.as_text().clone();
         self.shared.users.unsubscribed(self.client.id(), &id);
-        self.tell(Event::Unsubscribed { client: self.client.clone(), id, destination }).await;
+        self.shared.tell(Event::Unsubscribed { client: self.client.clone(), id, destination }).await;
     }
 }
 
