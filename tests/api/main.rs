@@ -5,6 +5,7 @@ mod support;
 
 mod keys;
 mod looking;
+mod presence;
 mod publishing;
 mod repeating;
 mod stage;

@@ -4,7 +4,7 @@ use crate::support::TestServer;
 use crate::support::client::Client;
 use crate::support::client::http::{Answer, ask};
 use crate::support::stomp::StompClient;
-use byway::broker::BrokerSettings;
+use byway::broker::{BrokerSettings, PresenceSettings};
 use byway::policy::{AuthError, Authenticator, Credentials, Identity};
 use byway::server::{
     ApiKeySettings, ApiSettings, Application, Connections, Health, KeyHash, Mounted, Permission, ServerSettings, Site,
@@ -37,7 +37,8 @@ impl Authenticator for ByLogin {
 
 fn mounted(name: &str, path: &str, application: Application) -> Mounted {
     let queue = byway::broker::QueueSettings { max_messages: 2, ..Default::default() };
-    let broker = BrokerSettings { queue, ..BrokerSettings::default() };
+    let presence = vec![PresenceSettings::new("/topic/rooms/*".parse().expect("a pattern"))];
+    let broker = BrokerSettings { queue, presence, ..BrokerSettings::default() };
     let stomp = || Stomp::new().authenticator(ByLogin).broker(broker);
     let (byway, messenger) = application.byway(Settings::default(), stomp).expect("the test's settings are valid");
     Mounted { name: name.to_owned(), path: path.to_owned(), application, byway, messenger }

@@ -107,7 +107,8 @@ impl Presences {
         let place = self.place(destination)?;
         let who = principal.map_or(Who::Session(session), |principal| Who::User(principal.as_text().clone()));
         let claims = principal.map_or_else(Claims::new, |principal| settings.claims_of(principal));
-        let newcomer = Newcomer { who: who.clone(), session, since: SystemTime::now(), claims };
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let newcomer = Newcomer { who: who.clone(), session, since, claims };
         let joined = self.topics.in_order(&place.at, || {
             let joined = self.core.lock().join(&place.of, settings, newcomer)?;
             self.tell(&place, joined);
