@@ -200,9 +200,12 @@ impl Presences {
         }
     }
 
-    /// To be called in the order of where it is told.
+    /// To be called in the order of where it is told. Behind a change that was lost there is nothing to tell but the state.
     fn tell(&self, place: &Place, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
+            if self.untold.lock().contains_key(&place.of) {
+                return;
+            }
             self.publish(place, news::change(place, &change));
         }
     }
