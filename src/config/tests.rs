@@ -179,6 +179,8 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
         "_burst",
         "max_age",
         "api.listen",
+        "feeds.response_limit",
+        "stream_time",
     ];
     for origin in origins(&uncommented) {
         assert!(
