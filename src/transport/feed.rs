@@ -43,7 +43,7 @@ struct Asked {
     transport: Transport,
     destinations: Vec<DestinationPattern>,
     beginning: Beginning,
-    /// How long a poll waits at the most; `None` is as long as it may.
+    /// How long a poll waits, or a stream lasts, at the most; `None` is as long as it may.
     wait: Option<Duration>,
 }
 
@@ -86,6 +86,7 @@ impl Asked {
             token: feeds.token(exchange.request.headers(), exchange.request.uri().query()),
             destinations,
             beginning,
+            wait,
         };
         let feed = feeds.open(&exchange.node, request).await?;
         let max_wait = feeds.settings.max_wait;
