@@ -24,6 +24,7 @@ use http::HeaderMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Opens the feeds of one endpoint.
 pub(crate) struct Feeds {
@@ -41,6 +42,8 @@ pub(crate) struct FeedRequest {
     pub(crate) token: Result<Option<Secret>, AuthError>,
     pub(crate) destinations: Vec<DestinationPattern>,
     pub(crate) beginning: Beginning,
+    /// How long the answer may take.
+    pub(crate) wait: Option<Duration>,
 }
 
 /// Where a feed begins.
@@ -53,6 +56,9 @@ pub(crate) enum Beginning {
     /// With the last so many of each destination.
     Last(usize),
 }
+
+/// A stream that ended at once would be come back to for ever, and bring nothing.
+const SHORTEST_STREAM: Duration = Duration::from_secs(1);
 
 impl Feeds {
     pub(in crate::node) fn new(shared: Arc<Shared>, settings: FeedSettings, session: &SessionSettings) -> Self {
@@ -70,7 +76,7 @@ impl Feeds {
         self.check_count(&request.destinations)?;
         let since = self.since(&request)?;
         node.is_full_or_draining()?;
-        let FeedRequest { transport, remote, principal, token, destinations, beginning } = request;
+        let FeedRequest { transport, remote, principal, token, destinations, beginning, wait } = request;
         let info = ClientInfo { id: node.next_id(), transport, remote, protocol: None };
         let client = Client::new(info, principal.clone());
         self.announce(&client).await?;
@@ -85,7 +91,8 @@ impl Feeds {
         }
         node.is_full_or_draining()?;
         self.shared.users.connected(&client)?;
-        self.start(node, &client, identity, (destinations, sources), (since, beginning))
+        let ending = self.ending(transport, &identity, wait);
+        self.start(node, &client, (identity, ending), (destinations, sources), (since, beginning))
     }
 
     fn check_count(&self, destinations: &[DestinationPattern]) -> Result<(), FeedRefusal> {
@@ -176,13 +183,14 @@ impl Feeds {
         &self,
         node: &Arc<Node>,
         client: &Client,
-        identity: policy::Identity,
+        (identity, ending): (policy::Identity, Option<Ending>),
         (destinations, sources): (Vec<DestinationPattern>, Vec<Source>),
         (since, beginning): (Option<Positions>, Beginning),
     ) -> Result<Feed, FeedRefusal> {
         let transport = client.transport();
         let cell = node.open_cell(who(client), Arc::clone(&self.session), None);
         self.remember(&cell, &identity);
+        cell.end_at(Deadline::Authentication, ending);
         let poll = transport == Transport::FeedPoll;
         let receiver = Receiver::attach(Arc::clone(&cell), if poll { Take::All } else { Take::OneByOne });
         let mut opened = Opened {
@@ -210,8 +218,18 @@ impl Feeds {
         listens?;
         let receiver = receiver.map_err(|_| node::OpenError::Draining)?;
         let records = Records { format, alone, positions: Positions(positions) };
-        let page = (self.session.queue_messages, self.session.queue_bytes);
-        Ok(Feed { receiver, records, late, retry: self.settings.retry, opened: false, page })
+        let limit = self.settings.response_limit.unwrap_or(usize::MAX);
+        let page = (self.session.queue_messages, self.session.queue_bytes.min(limit));
+        Ok(Feed { receiver, records, late, retry: self.settings.retry, opened: false, page, left: limit, cut: false })
+    }
+
+    /// What ends a feed in time, where something does: its token, or that a stream has lasted long enough.
+    fn ending(&self, transport: Transport, identity: &policy::Identity, wait: Option<Duration>) -> Option<Ending> {
+        let token = time_left(identity).map(|left| (left, Disconnect::TOKEN_EXPIRED));
+        let lasts = self.settings.stream_time.into_iter().chain(wait.map(|wait| wait.max(SHORTEST_STREAM))).min();
+        let stream = lasts.filter(|_| transport != Transport::FeedPoll).map(|lasts| (lasts, Disconnect::STREAM_LIMIT));
+        let (left, disconnect) = token.into_iter().chain(stream).min_by_key(|(left, _)| *left)?;
+        Some(Ending { at: now().checked_add(left)?, disconnect, last_words: None })
     }
 
     /// The session is this identity's, for as long as that lasts. What was revoked while it was looked at is revoked.
@@ -220,10 +238,6 @@ impl Feeds {
         if self.shared.check_revocation(identity).is_err() {
             cell.close(Disconnect::REVOKED);
         }
-        let Some(left) = time_left(identity) else { return };
-        let ending =
-            now().checked_add(left).map(|at| Ending { at, disconnect: Disconnect::TOKEN_EXPIRED, last_words: None });
-        cell.end_at(Deadline::Authentication, ending);
     }
 }
 
