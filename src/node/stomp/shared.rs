@@ -3,7 +3,10 @@
 use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
-use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
+use crate::messaging::{
+    Client, DestinationPage, DestinationQuery, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet,
+    PublishError, Users,
+};
 use crate::model::{
     Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError,
 };
@@ -259,6 +262,10 @@ impl Outlet for Shared {
 
     fn users(&self) -> &Users {
         &self.users
+    }
+
+    fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
+        self.broker.destinations(query)
     }
 }
 
