@@ -3,7 +3,7 @@
 use super::settings::MessagingSettings;
 use super::{DestinationPage, DestinationQuery, IntoPayload, Json, Users};
 use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
-use crate::policy::{Revocation, RevocationsFull};
+use crate::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use bytestring::ByteString;
 use serde::Serialize;
 use std::fmt;
@@ -28,6 +28,9 @@ pub trait Outlet: Send + Sync + 'static {
 
     /// Takes something back: tokens that it is about are refused until `until`, and its sessions end. How many did.
     fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull>;
+
+    /// Makes a ticket, with which somebody comes in as this user.
+    fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError>;
 
     /// Who is connected.
     fn users(&self) -> &Users;
@@ -204,6 +207,13 @@ impl Messenger {
     /// be remembered than may be; nothing is revoked then.
     pub fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
         self.outlet.revoke(what, until)
+    }
+
+    /// Makes a ticket: what a page shows in the place of a token, as `?ticket=` in a URL or as the header `ticket` of CONNECT, to
+    /// come in as this user. This node alone knows it. Revocations of the user, and of the ticket by its
+    /// [`id`](Ticket::id), count for it.
+    pub fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError> {
+        self.outlet.issue_ticket(request)
     }
 
     /// The same publication under the destination that a user's session calls it by.

@@ -4,7 +4,7 @@ use byway::messaging::{
     Client, ClientInfo, DestinationPage, DestinationQuery, Dispatcher, Kind, MessageError, MessageHandler, Messages,
     MessagingSettings, Messenger, Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
 };
-use byway::policy::{Revocation, RevocationsFull};
+use byway::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use byway::{Destination, Disconnect, Headers, Message, Principal, Publication, SessionId, Transport};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -79,6 +79,10 @@ impl Outlet for Recorder {
 
     fn revoke(&self, _: &Revocation, _: SystemTime) -> Result<usize, RevocationsFull> {
         Ok(0)
+    }
+
+    fn issue_ticket(&self, _: TicketRequest) -> Result<Ticket, TicketError> {
+        Err(TicketError::Unavailable)
     }
 
     fn users(&self) -> &Users {
