@@ -11,7 +11,7 @@ mod queue;
 mod settings;
 
 pub use directory::{Directory, DirectoryFull};
-pub use history::{Gap, History, Replay};
+pub use history::{Gap, History, Offset, Replay};
 pub use queue::{
     ConsumerId, DeadLetter, DeadLetterReason, Delivery, QueueFull, Settlement, SubscribeError, UnknownTag, WorkQueue,
 };

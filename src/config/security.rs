@@ -36,7 +36,10 @@ impl Security {
     /// Puts these policies into an endpoint.
     fn protect(&self, stomp: Stomp) -> Stomp {
         let stomp = stomp.authenticator(Arc::clone(&self.authenticator)).authorizer(Arc::clone(&self.rules));
-        let stomp = stomp.tokens(self.tokens.clone()).tickets(self.tickets.clone()).failures_per_minute(self.failures_per_minute);
+        let stomp = stomp
+            .tokens(self.tokens.clone())
+            .tickets(self.tickets.clone())
+            .failures_per_minute(self.failures_per_minute);
         stomp.rates(self.rates.clone())
     }
 }

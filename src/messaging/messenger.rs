@@ -1,7 +1,7 @@
 //! How an application publishes, from a handler or from anywhere else.
 
 use super::settings::MessagingSettings;
-use super::{DestinationPage, DestinationQuery, IntoPayload, Json, Users};
+use super::{DestinationPage, DestinationQuery, HistoryPage, HistoryQuery, IntoPayload, Json, Users};
 use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
 use crate::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use bytestring::ByteString;
@@ -37,6 +37,9 @@ pub trait Outlet: Send + Sync + 'static {
 
     /// What the broker has of what is asked for. It looks at every name that there is.
     fn destinations(&self, query: &DestinationQuery) -> DestinationPage;
+
+    /// What is kept of a topic; `None` where nothing is to be.
+    fn history(&self, query: &HistoryQuery) -> Option<HistoryPage>;
 }
 
 /// Publishes, finds users, and ends sessions. Cheap to clone; hold one wherever something is to be told.
@@ -188,6 +191,11 @@ impl Messenger {
     /// half a second for a million: call it where that stops nobody.
     pub fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
         self.outlet.destinations(query)
+    }
+
+    /// What this node keeps of a topic, a page at a time. `None` where the settings have no history for it.
+    pub fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.outlet.history(query)
     }
 
     /// Ends a session, behind what is queued for it; false where there is none.

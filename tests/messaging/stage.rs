@@ -1,8 +1,9 @@
 //! A client, an outlet that remembers, and applications that are asked.
 
 use byway::messaging::{
-    Client, ClientInfo, DestinationPage, DestinationQuery, Dispatcher, Kind, MessageError, MessageHandler, Messages,
-    MessagingSettings, Messenger, Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
+    Client, ClientInfo, DestinationPage, DestinationQuery, Dispatcher, HistoryPage, HistoryQuery, Kind, MessageError,
+    MessageHandler, Messages, MessagingSettings, Messenger, Outcome, OutgoingDelivery, Outlet, PublishError, Request,
+    Users,
 };
 use byway::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use byway::{Destination, Disconnect, Headers, Message, Principal, Publication, SessionId, Transport};
@@ -91,6 +92,10 @@ impl Outlet for Recorder {
 
     fn destinations(&self, _: &DestinationQuery) -> DestinationPage {
         DestinationPage::default()
+    }
+
+    fn history(&self, _: &HistoryQuery) -> Option<HistoryPage> {
+        None
     }
 }
 

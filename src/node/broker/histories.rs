@@ -1,16 +1,14 @@
 //! What is kept of topics for those who come late.
 
 use super::listing::{Names, texts};
-use crate::broker::{BrokerSettings, Gap, History};
-use crate::messaging::HistoryState;
+use crate::broker::{BrokerSettings, Gap, History, HistorySettings, Offset};
+use crate::messaging::{HistoryPage, HistoryQuery, HistoryState};
 use crate::model::{Destination, Message, Publication};
 use crate::node::now;
 use bytestring::ByteString;
 use indexmap::IndexMap;
 use parking_lot::Mutex;
-use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -36,18 +34,6 @@ pub(in crate::node) enum Past {
     Since(Offset),
 }
 
-/// A place in a history. Histories that begin anew have another epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) struct Offset {
-    epoch: u64,
-    offset: u64,
-}
-
-impl Offset {
-    /// A place in no history.
-    pub(in crate::node) const NOWHERE: Self = Self { epoch: 0, offset: 0 };
-}
-
 /// What of the past a feed gets.
 pub(in crate::node) struct Followed {
     /// Where it is behind the gap and before the first of `publications`; `None` where the topic has no history.
@@ -56,21 +42,6 @@ pub(in crate::node) struct Followed {
     pub(in crate::node) gap: Option<Gap>,
     /// The oldest first.
     pub(in crate::node) publications: Vec<(Offset, Arc<Publication>)>,
-}
-
-impl fmt::Display for Offset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{}", self.epoch, self.offset)
-    }
-}
-
-impl FromStr for Offset {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (epoch, offset) = text.split_once('-').ok_or(())?;
-        Ok(Self { epoch: u64::from_str_radix(epoch, 16).map_err(|_| ())?, offset: offset.parse().map_err(|_| ())? })
-    }
 }
 
 pub(super) struct Histories {
@@ -93,33 +64,21 @@ impl Histories {
 
     /// Keeps a publication, if its topic has a history; it is marked with its place there then.
     pub(super) fn record(&self, publication: Publication) -> Publication {
+        let Some(settings) = self.settings.history(&publication.destination) else { return publication };
         let mut kept = self.kept.lock();
-        let over = kept.bytes + publication.size() > self.settings.max_history_bytes;
-        let Some(history) = kept.history(&publication.destination, &self.settings, over) else { return publication };
-        let before = history.bytes();
-        let offset = history.push(Arc::new(publication.clone()), now());
-        let (epoch, after) = (history.epoch(), history.bytes());
-        kept.bytes = kept.bytes - before + after;
-        publication.with_header(OFFSET, Offset { epoch, offset }.to_string())
+        let anew = kept.bytes + publication.size() > self.settings.max_history_bytes;
+        let Some(at) = kept.record(&publication, settings, (self.settings.max_histories, anew)) else {
+            return publication;
+        };
+        publication.with_header(OFFSET, at.to_string())
     }
 
     /// What a feed gets of the past. Its topic's history begins now if there was none, so that it has a position.
     pub(super) fn follow(&self, destination: &Destination, past: Option<Past>) -> Followed {
         let mut kept = self.kept.lock();
-        let Some(history) = kept.history(destination, &self.settings, false) else {
-            let gap = matches!(past, Some(Past::Since(_))).then_some(Gap::Unknown);
-            return Followed { position: None, gap, publications: Vec::new() };
-        };
-        let before = history.bytes();
-        let (publications, gap) = past.map_or_else(Default::default, |past| past.of(history));
-        let (epoch, newest, after) = (history.epoch(), history.offset(), history.bytes());
-        kept.bytes -= before - after;
-        let at = |offset| Offset { epoch, offset };
-        Followed {
-            position: Some(at(newest - publications.len() as u64)),
-            gap,
-            publications: publications.into_iter().map(|(offset, publication)| (at(offset), publication)).collect(),
-        }
+        let settings = self.settings.history(destination);
+        let began = settings.is_some_and(|it| kept.begin(destination, it, self.settings.max_histories).is_some());
+        if began { kept.follow(destination, past) } else { Followed::nothing(past) }
     }
 
     /// What is kept of a topic; `None` where its history has not begun.
@@ -129,27 +88,49 @@ impl Histories {
         let before = history.bytes();
         history.handle_timeout(now());
         let (bytes, offset) = (history.bytes(), Offset { epoch: history.epoch(), offset: history.offset() });
-        let state = HistoryState { messages: history.len(), bytes, offset: offset.to_string().into() };
+        let state = HistoryState { messages: history.len(), bytes, offset };
         kept.bytes -= before - bytes;
         Some(state)
     }
 
+    /// A page of what is kept of a topic; `None` where nothing is to be.
+    pub(super) fn page(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.settings.history(&query.destination)?;
+        let past = query.since.map_or(Past::Last(query.limit), Past::Since);
+        let Followed { position, gap, mut publications } = self.kept.lock().follow(&query.destination, Some(past));
+        let more = publications.len() > query.limit;
+        publications.truncate(query.limit);
+        let offset = publications.last().map(|(offset, _)| *offset).or(position);
+        Some(HistoryPage { publications, gap, offset, more })
+    }
+
     /// What a subscriber asks for, oldest first, with an empty message in the place of what is not there any more.
     pub(super) fn replay(&self, destination: &Destination, past: Past) -> Vec<Publication> {
-        let mut kept = self.kept.lock();
-        let Some(history) = kept.topics.get_mut(destination) else {
-            // A client that has seen an offset has seen a history that is gone.
-            let missed = matches!(past, Past::Since(_)).then(|| gap(destination, Gap::Unknown));
-            return missed.into_iter().collect();
-        };
-        let before = history.bytes();
-        let (publications, missed) = past.of(history);
-        let (epoch, after) = (history.epoch(), history.bytes());
-        kept.bytes -= before - after;
-        let marked = publications.into_iter().map(|(offset, publication)| {
-            Arc::unwrap_or_clone(publication).with_header(OFFSET, Offset { epoch, offset }.to_string())
-        });
-        missed.map(|missed| gap(destination, missed)).into_iter().chain(marked).collect()
+        let followed = self.kept.lock().follow(destination, Some(past));
+        let marked = followed
+            .publications
+            .into_iter()
+            .map(|(at, publication)| Arc::unwrap_or_clone(publication).with_header(OFFSET, at.to_string()));
+        followed.gap.map(|missed| gap(destination, missed)).into_iter().chain(marked).collect()
+    }
+}
+
+impl Followed {
+    /// Where there is no history. A client that has seen an offset has seen one that is gone.
+    fn nothing(past: Option<Past>) -> Self {
+        let gap = matches!(past, Some(Past::Since(_))).then_some(Gap::Unknown);
+        Self { position: None, gap, publications: Vec::new() }
+    }
+
+    fn of(history: &mut History, past: Option<Past>) -> Self {
+        let (publications, gap) = past.map_or_else(Default::default, |past| past.of(history));
+        let epoch = history.epoch();
+        let at = |offset| Offset { epoch, offset };
+        Self {
+            position: Some(at(history.offset() - publications.len() as u64)),
+            gap,
+            publications: publications.into_iter().map(|(offset, publication)| (at(offset), publication)).collect(),
+        }
     }
 }
 
@@ -177,26 +158,46 @@ impl Past {
 }
 
 impl Kept {
-    /// The history of a topic that has one, begun now if there was none and there may be one more. Where it has to begin
-    /// `anew`, everybody learns that something is missing.
-    fn history(&mut self, destination: &Destination, settings: &BrokerSettings, anew: bool) -> Option<&mut History> {
-        let of_topic = settings.history(destination)?;
-        if self.topics.len() >= settings.max_histories && !self.topics.contains_key(destination) {
+    /// Where a publication is kept; nowhere, where there may be no more histories. Where its history has to begin `anew`,
+    /// everybody learns that something is missing.
+    fn record(
+        &mut self,
+        publication: &Publication,
+        settings: &HistorySettings,
+        (max, anew): (usize, bool),
+    ) -> Option<Offset> {
+        if anew && let Some(history) = self.topics.swap_remove(&publication.destination) {
+            self.bytes -= history.bytes();
+        }
+        let history = self.begin(&publication.destination, settings, max)?;
+        let before = history.bytes();
+        let offset = history.push(Arc::new(publication.clone()), now());
+        let (epoch, after) = (history.epoch(), history.bytes());
+        self.bytes = self.bytes - before + after;
+        Some(Offset { epoch, offset })
+    }
+
+    /// What is there of the past. Looking at it forgets what is too old.
+    fn follow(&mut self, destination: &Destination, past: Option<Past>) -> Followed {
+        let Some(history) = self.topics.get_mut(destination) else { return Followed::nothing(past) };
+        let before = history.bytes();
+        let followed = Followed::of(history, past);
+        self.bytes -= before - history.bytes();
+        followed
+    }
+
+    /// The history of a topic, begun now if there was none and there may be one more.
+    fn begin(&mut self, destination: &Destination, settings: &HistorySettings, max: usize) -> Option<&mut History> {
+        if self.topics.len() >= max && !self.topics.contains_key(destination) {
             self.topics.retain(|_, history| !history.is_empty());
-            if self.topics.len() >= settings.max_histories {
+            if self.topics.len() >= max {
                 return None;
             }
         }
-        let mut begin = || {
+        Some(self.topics.entry(destination.clone()).or_insert_with(|| {
             self.next_epoch += 1;
-            History::new(self.next_epoch, of_topic.clone())
-        };
-        let history = self.topics.entry(destination.clone()).or_insert_with(&mut begin);
-        if anew {
-            self.bytes -= history.bytes();
-            *history = begin();
-        }
-        Some(history)
+            History::new(self.next_epoch, settings.clone())
+        }))
     }
 }
 

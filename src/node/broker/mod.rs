@@ -9,14 +9,14 @@ mod queues;
 mod topics;
 
 pub(in crate::node) use delivery::{Deliveries, Form, Wanted};
-pub(in crate::node) use histories::{Followed, HISTORY, OFFSET, Offset, Past, SINCE};
+pub(in crate::node) use histories::{Followed, HISTORY, OFFSET, Past, SINCE};
 pub(in crate::node) use queues::Consuming;
 pub(in crate::node) use topics::{Inbox, Listening, Owner};
 
 use super::cell::Cell;
 use super::hub::{self, Hub};
 use crate::broker::{BrokerSettings, ConsumerId, DirectoryFull, Kind, SubscribeError};
-use crate::messaging::PublishError;
+use crate::messaging::{HistoryPage, HistoryQuery, PublishError};
 use crate::model::{AckMode, Destination, DestinationPattern, Publication};
 use crate::session::Outgoing;
 use delivery::{Accepted, WhenSlow};
@@ -143,6 +143,11 @@ impl Broker {
             let form = form(followed.position.is_some());
             Ok((self.topics.listen(destination.clone().into(), cell, form)?, followed))
         })
+    }
+
+    /// What is kept of a topic; `None` where nothing is to be.
+    pub(in crate::node) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.histories.page(query)
     }
 
     /// Lets a session hear what is its own.

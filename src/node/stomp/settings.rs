@@ -5,7 +5,9 @@ use crate::messaging::Messages;
 use crate::model::SettingsError;
 use crate::node::feed::FeedSettings;
 use crate::node::settings::Settings;
-use crate::policy::{Anonymous, AuthSettings, Authenticator, Authorizer, RateSettings, Rules, TicketSettings, TokenSettings};
+use crate::policy::{
+    Anonymous, AuthSettings, Authenticator, Authorizer, RateSettings, Rules, TicketSettings, TokenSettings,
+};
 use crate::protocol::stomp::StompSettings;
 use std::fmt;
 use std::sync::Arc;

@@ -172,7 +172,10 @@ impl Tickets {
             return Err(TicketError::Time(max));
         }
         claims.insert("sub".to_owned(), (&*user).into());
-        claims.insert("iat".to_owned(), now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64().into());
+        claims.insert(
+            "iat".to_owned(),
+            now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64().into(),
+        );
         if serde_json::to_vec(&claims).map_or(0, |json| json.len()) > MAX_CLAIMS_BYTES {
             return Err(TicketError::Claims);
         }
@@ -227,7 +230,13 @@ impl Tickets {
         self.len() == 0
     }
 
-    fn is_needed(&self, id: &ByteString, entry: &Entry, now: SystemTime, is_open: impl Fn(&ByteString) -> bool) -> bool {
+    fn is_needed(
+        &self,
+        id: &ByteString,
+        entry: &Entry,
+        now: SystemTime,
+        is_open: impl Fn(&ByteString) -> bool,
+    ) -> bool {
         entry.is_usable(now) || (!entry.readers.is_empty() && self.may_come_back(id, entry, now, is_open))
     }
 

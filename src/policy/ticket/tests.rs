@@ -20,7 +20,13 @@ fn issue(tickets: &Tickets, request: TicketRequest, number: u8, second: u64) -> 
     tickets.issue(request, [number; 32], at(second), no_session)
 }
 
-fn show(tickets: &Tickets, ticket: &Ticket, address: [u8; 4], comes_back: bool, second: u64) -> Result<String, AuthError> {
+fn show(
+    tickets: &Tickets,
+    ticket: &Ticket,
+    address: [u8; 4],
+    comes_back: bool,
+    second: u64,
+) -> Result<String, AuthError> {
     let shown = Shown { ticket: ticket.ticket.expose(), address: IpAddr::from(address).into(), comes_back };
     tickets.redeem(shown, at(second), no_session).map(|identity| identity.principal.unwrap().name().to_owned())
 }
