@@ -54,7 +54,7 @@ fn mounted_with(name: &str, path: &str, application: Application, stomp: Stomp) 
     let broker = BrokerSettings { queue, history: vec![kept], ..BrokerSettings::default() };
     let stomp = || stomp.broker(broker);
     let (byway, messenger) = application.byway(Settings::default(), stomp).expect("the test's settings are valid");
-    Mounted { name: name.to_owned(), path: path.to_owned(), application, byway, messenger }
+    Mounted { name: name.to_owned(), path: path.to_owned(), feed_path: None, application, byway, messenger }
 }
 
 fn key(name: &str, key: &str, allow: &[Permission]) -> ApiKeySettings {

@@ -10,6 +10,7 @@ mod history;
 mod key;
 mod once;
 mod page;
+mod presence;
 mod problem;
 mod publish;
 mod revocations;

@@ -6,6 +6,7 @@ use super::endpoints::{Endpoints, session, session_id};
 use super::gate::Caller;
 use super::history::{self, HistoryPage};
 use super::once::Once;
+use super::presence::PresencePage;
 use super::problem::Refusal;
 use super::publish::{Publish, Published, Publisher};
 use super::revocations::{Revoke, Revoked};
@@ -230,6 +231,25 @@ impl Service {
         let ticket = messenger.issue_ticket(ticket.0.into())?;
         tracing::debug!(id = %ticket.id, key = caller.name(), "ticket made over the API");
         Ok(Json(ticket.into()))
+    }
+
+    /// Who is present in a destination, in the order in which they came
+    #[oai(path = "/presence", method = "get", operation_id = "listPresent")]
+    async fn presence(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// The destination that they are subscribed to, such as `/topic/rooms/1`.
+        destination: Query<String>,
+        /// Only those behind this one.
+        after: Query<Option<u64>>,
+        /// How many at most.
+        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<u16>,
+    ) -> Result<Json<PresencePage>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        PresencePage::of(messenger, &destination.0, after.0.unwrap_or_default(), limit.0.into()).map(Json)
     }
 
     /// Take back what a user, a session or a token may do
