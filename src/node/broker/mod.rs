@@ -15,7 +15,7 @@ pub(in crate::node) use topics::{Inbox, Listening, Owner};
 use super::cell::Cell;
 use super::hub::{self, Hub};
 use crate::broker::{BrokerSettings, ConsumerId, DirectoryFull, Kind, SubscribeError};
-use crate::messaging::PublishError;
+use crate::messaging::{OccupancyListeners, PublishError};
 use crate::model::{AckMode, Destination, DestinationPattern, Publication};
 use crate::session::Outgoing;
 use delivery::{Accepted, WhenSlow};
@@ -45,13 +45,17 @@ pub(in crate::node) struct Broker {
 }
 
 impl Broker {
-    pub(in crate::node) fn new(settings: BrokerSettings, hub: Arc<Hub<Deliveries>>) -> Self {
+    pub(in crate::node) fn new(
+        settings: BrokerSettings,
+        hub: Arc<Hub<Deliveries>>,
+        occupancy: OccupancyListeners,
+    ) -> Self {
         let settings = Arc::new(settings);
         let numbers = Arc::new(AtomicU64::new(1));
         Self {
-            topics: Topics::new(Arc::clone(&hub), &settings),
+            topics: Topics::new(Arc::clone(&hub), &settings, occupancy.clone()),
             histories: Histories::new(Arc::clone(&settings)),
-            queues: Queues::new(Arc::clone(&settings), Arc::clone(&numbers)),
+            queues: Queues::new(Arc::clone(&settings), Arc::clone(&numbers), occupancy),
             hub,
             settings,
             numbers,

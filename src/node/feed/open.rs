@@ -15,9 +15,9 @@ use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
 use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
-use crate::node::stomp::{Denied, Excess, Shared, time_left};
+use crate::node::stomp::{Denied, Excess, Shared, Shown, time_left};
 use crate::node::{self, now};
-use crate::policy::{self, Action, AuthError, SessionRate};
+use crate::policy::{self, Action, AuthError, Decision, SessionRate};
 use crate::protocol::feed::Format;
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
@@ -74,7 +74,7 @@ impl Feeds {
         let info = ClientInfo { id: node.next_id(), transport, remote, protocol: None };
         let client = Client::new(info, principal.clone());
         self.announce(&client).await?;
-        let identity = self.shared.admit(remote, token, (None, None), principal).await?;
+        let identity = self.shared.admit(&client, Shown::token(token), principal).await?;
         if let Some(principal) = identity.principal.clone() {
             client.set_principal(principal);
         }
@@ -132,8 +132,11 @@ impl Feeds {
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
         let is_own = matches!(address, SubscribeAddress::OwnUser(_));
-        if !is_own && !self.shared.allows(client, Action::Subscribe, &destination, false).await {
-            return Err(FeedRefusal::forbidden(format!("the rules do not allow {}", destination.as_str())));
+        if !is_own {
+            match self.shared.decide(client, Action::Subscribe, &destination, false).await {
+                Decision::Allow => {}
+                decision => return Err(FeedRefusal::denied(decision, destination.as_str())),
+            }
         }
         let source = self.source_at(address)?;
         let is_poll = client.transport() == Transport::FeedPoll;

@@ -24,6 +24,12 @@ impl Refusal {
         Self::told(Disconnect::FORBIDDEN, "Forbidden", detail)
     }
 
+    /// Nobody can tell at present whether this client may do it.
+    pub(super) fn unavailable() -> Self {
+        let detail = "Whether this is allowed cannot be told at present; try again";
+        Self::told(Disconnect::BACKEND_UNAVAILABLE, "Unavailable", detail)
+    }
+
     fn told(disconnect: Disconnect, message: &'static str, detail: impl Display) -> Self {
         Self::Told(Failure::new(disconnect, message, format!("{detail}.")))
     }
@@ -109,6 +115,7 @@ impl From<MessageError> for Refusal {
             ErrorKind::Unauthorized => (Disconnect::FORBIDDEN, "Unauthorized"),
             ErrorKind::Forbidden => (Disconnect::FORBIDDEN, "Forbidden"),
             ErrorKind::Overloaded => (Disconnect::OVERLOADED, "Overloaded"),
+            ErrorKind::Unavailable => (Disconnect::BACKEND_UNAVAILABLE, "Unavailable"),
             ErrorKind::Internal => (Disconnect::INTERNAL_ERROR, "Internal error"),
         };
         Self::told(disconnect, message, error)

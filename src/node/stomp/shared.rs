@@ -7,7 +7,7 @@ use crate::messaging::{
     Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users,
 };
 use crate::model::{
-    Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError,
+    Destination, DestinationPattern, Disconnect, Headers, Principal, Publication, Secret, SessionId, SettingsError,
 };
 use crate::node::broker::{Broker, Deliveries, Inbox, Owner};
 use crate::node::byway::Node;
@@ -59,8 +59,8 @@ impl Shared {
         let dispatcher = stomp.messages.build().map_err(not_built)?;
         Ok(Arc::new(Self {
             users: Users::new(dispatcher.settings().max_sessions_per_user),
+            broker: Broker::new(stomp.broker, hub, dispatcher.occupancy_listeners()),
             dispatcher,
-            broker: Broker::new(stomp.broker, hub),
             stomp: Arc::new(stomp.stomp),
             tokens: stomp.tokens,
             rates: RateLimits::new(&stomp.rates, now()),
@@ -109,18 +109,20 @@ impl Shared {
     /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at.
     pub(in crate::node) async fn admit(
         &self,
-        remote: IpAddr,
-        token: Result<Option<Secret>, AuthError>,
-        (login, passcode): (Option<ByteString>, Option<ByteString>),
+        client: &Client,
+        shown: Shown,
         known: Option<Principal>,
     ) -> Result<Identity, Denied> {
+        let remote = client.remote_addr();
         self.failures.check(AddressKey::from(remote), now()).map_err(Denied::TooManyFailures)?;
         let count = |error: AuthError| self.count_failure(remote, error);
+        let Shown { token, login, passcode, headers } = shown;
         let token = token.map_err(count)?;
         if let (None, Some(principal)) = (&token, known) {
             return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
         }
-        let credentials = Credentials { token, login, passcode: passcode.map(Into::into), remote };
+        let (session, transport) = (client.id(), client.transport());
+        let credentials = Credentials { token, login, passcode, headers, session, transport, remote };
         self.identify(&credentials).await.map_err(count)
     }
 
@@ -146,16 +148,18 @@ impl Shared {
     }
 
     /// Whether the client may do this with all that `target` reaches.
-    pub(in crate::node) async fn allows(
+    pub(in crate::node) async fn decide(
         &self,
         client: &Client,
         action: Action,
         target: &DestinationPattern,
         is_personal: bool,
-    ) -> bool {
+    ) -> Decision {
         let principal = client.principal();
-        let access = Access { principal: principal.as_ref(), action, is_personal, target };
-        self.authorizer.authorize(access).await == Decision::Allow
+        let (session, transport, remote) = (client.id(), client.transport(), client.remote_addr());
+        let principal = principal.as_ref();
+        let access = Access { principal, session, transport, remote, action, is_personal, target };
+        self.authorizer.authorize(access).await
     }
 
     /// The same, as STOMP says it.
@@ -166,9 +170,11 @@ impl Shared {
         target: &DestinationPattern,
         is_personal: bool,
     ) -> Result<(), Refusal> {
-        match self.allows(client, action, target, is_personal).await {
-            true => Ok(()),
-            false => Err(Refusal::forbidden("The rules do not allow it")),
+        match self.decide(client, action, target, is_personal).await {
+            Decision::Allow => Ok(()),
+            Decision::Deny => Err(Refusal::forbidden("The rules do not allow it")),
+            Decision::Refuse(why) => Err(Refusal::forbidden(why)),
+            Decision::Unavailable => Err(Refusal::unavailable()),
         }
     }
 
@@ -236,6 +242,21 @@ impl Shared {
         cell.close(disconnect);
         cell.discard_inbox();
         true
+    }
+}
+
+/// What a client shows to be let in.
+pub(in crate::node) struct Shown {
+    pub(in crate::node) token: Result<Option<Secret>, AuthError>,
+    pub(in crate::node) login: Option<ByteString>,
+    pub(in crate::node) passcode: Option<Secret>,
+    pub(in crate::node) headers: Headers,
+}
+
+impl Shown {
+    /// Nothing but a token.
+    pub(in crate::node) fn token(token: Result<Option<Secret>, AuthError>) -> Self {
+        Self { token, login: None, passcode: None, headers: Headers::new() }
     }
 }
 
