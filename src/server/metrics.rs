@@ -1,7 +1,10 @@
 //! `GET /metrics`: the endpoints' numbers, for Prometheus. docs/operations.md lists them.
 
+mod hooks;
+
 use super::Connections;
 use super::routes::Mounted;
+use crate::hooks::Hooks;
 use crate::model::{Disconnect, Transport};
 use crate::node::Stats;
 use http::{StatusCode, header};
@@ -22,10 +25,10 @@ pub(super) struct Metrics(Arc<Registry>);
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
 impl Metrics {
-    pub(super) fn new(endpoints: &[Mounted], connections: Arc<Connections>) -> Self {
+    pub(super) fn new(endpoints: &[Mounted], connections: Arc<Connections>, hooks: Option<Arc<Hooks>>) -> Self {
         let mut registry = Registry::default();
         let started = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
-        registry.register_collector(Box::new(Numbers { endpoints: endpoints.to_vec(), connections, started }));
+        registry.register_collector(Box::new(Numbers { endpoints: endpoints.to_vec(), connections, hooks, started }));
         Self(Arc::new(registry))
     }
 }
@@ -51,6 +54,7 @@ impl Endpoint for Metrics {
 struct Numbers {
     endpoints: Vec<Mounted>,
     connections: Arc<Connections>,
+    hooks: Option<Arc<Hooks>>,
     started: f64,
 }
 
@@ -64,6 +68,9 @@ impl Collector for Numbers {
         writer.sessions()?;
         writer.limits()?;
         writer.traffic()?;
+        if let Some(hooks) = &self.hooks {
+            writer.hooks(&hooks.stats())?;
+        }
         writer.process(&self.connections, self.started)
     }
 }

@@ -3,6 +3,7 @@
 use super::assets::assets;
 use super::metrics::Metrics;
 use super::{ApiSettings, Application, Connections, Health, api};
+use crate::hooks::Hooks;
 use crate::messaging::Messenger;
 use crate::node::Byway;
 use http::{StatusCode, header};
@@ -36,6 +37,8 @@ pub struct Site {
     pub metrics: bool,
     /// The HTTP API, which is there if it has keys.
     pub api: ApiSettings,
+    /// The hooks of all endpoints, if there are any.
+    pub hooks: Option<Arc<Hooks>>,
 }
 
 impl Site {
@@ -56,7 +59,7 @@ impl Site {
             routes = assets().into_iter().fold(routes, |routes, asset| routes.at(asset.path, get(asset)));
         }
         if self.metrics {
-            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections));
+            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections), self.hooks.clone());
             routes = routes.at("/health", get(health.clone())).at("/metrics", get(metrics));
         }
         if self.has_api_here() {
