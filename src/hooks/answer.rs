@@ -6,6 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 /// The JSON of an answer with 200; the default where there is no content. Anything that does not say that it is JSON is
 /// some other server's page.
@@ -13,8 +14,14 @@ pub(super) fn json<T: DeserializeOwned + Default>(answer: &Response<Bytes>) -> R
     match answer.body().is_empty() {
         true => Ok(T::default()),
         false if !is_json(answer) => Err("the backend's answer does not say that it is JSON".to_owned()),
-        false => serde_json::from_slice(answer.body()).map_err(|error| format!("the backend's answer: {error}")),
+        false => object(answer.body()).map_err(|error| format!("the backend's answer: {error}")),
     }
+}
+
+/// A list would do for any struct of which nothing need be there.
+fn object<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    let object: Map<String, Value> = serde_json::from_slice(json)?;
+    serde_json::from_value(Value::Object(object))
 }
 
 /// Why something is refused, for its client: the `detail` of a problem (RFC 9457, section 3.1.4).
@@ -54,10 +61,11 @@ mod tests {
 
     #[test]
     fn only_what_says_that_it_is_json_is_read() {
-        let read = |content_type, body| json::<Option<u8>>(&answer(content_type, body));
-        assert_eq!(read("application/json; charset=utf-8", "1"), Ok(Some(1)));
-        assert_eq!(read("text/html", ""), Ok(None));
-        assert!(read("text/html", "1").is_err() && read("application/json", "x").is_err());
+        let read =
+            |content_type, body| json::<Map<String, Value>>(&answer(content_type, body)).map(|object| object.len());
+        assert_eq!(read("application/json; charset=utf-8", r#"{"a":1}"#), Ok(1));
+        assert_eq!(read("text/html", ""), Ok(0));
+        assert!(read("text/html", "{}").is_err() && read("application/json", "[]").is_err());
     }
 
     #[test]
