@@ -152,6 +152,13 @@ impl Server {
         }
     }
 
+    fn tell_lost_events(&self) {
+        let events = self.hooks.as_ref().map_or(0, |hooks| hooks.stats().events_queued);
+        if events > 0 {
+            tracing::warn!(events, "stopped at the deadline, with events that the backend did not take");
+        }
+    }
+
     async fn stop(&self, acceptor: &Acceptor) -> Stopped {
         let deadline = now() + self.settings.drain_timeout;
         let draining = join_all(self.byways.iter().map(|byway| byway.drain(self.settings.drain_timeout)));
@@ -162,7 +169,9 @@ impl Server {
         // After the sessions, whose last receivers come over connections that are idle in between.
         acceptor.stopping.send_replace(true);
         let rest = join(acceptor.admission.wait_until_empty(), self.flush());
-        tokio::time::timeout_at(deadline.into(), rest).await.ok();
+        if tokio::time::timeout_at(deadline.into(), rest).await.is_err() {
+            self.tell_lost_events();
+        }
         Stopped {
             sessions_told: drained.iter().map(|Drained { told, .. }| told).sum(),
             connections_left: acceptor.admission.open(),
