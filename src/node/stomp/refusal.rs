@@ -3,6 +3,7 @@
 use crate::broker::{DirectoryFull, PatternError, SubscribeError, UnknownTag};
 use crate::messaging::{AddressError, ErrorKind, MessageError, PublishError};
 use crate::model::Disconnect;
+use crate::policy::Decision;
 use crate::protocol::stomp::Failure;
 use bytestring::ByteString;
 use std::fmt::Display;
@@ -24,10 +25,16 @@ impl Refusal {
         Self::told(Disconnect::FORBIDDEN, "Forbidden", detail)
     }
 
-    /// Nobody can tell at present whether this client may do it.
-    pub(super) fn unavailable() -> Self {
-        let detail = "Whether this is allowed cannot be told at present; try again";
-        Self::told(Disconnect::BACKEND_UNAVAILABLE, "Unavailable", detail)
+    /// Something that a decision of the policies' keeps this client from.
+    pub(super) fn denied(decision: Decision) -> Self {
+        match decision {
+            Decision::Refuse(why) => Self::forbidden(why),
+            Decision::Unavailable => {
+                let detail = "Whether this is allowed cannot be told at present; try again";
+                Self::told(Disconnect::BACKEND_UNAVAILABLE, "Unavailable", detail)
+            }
+            Decision::Allow | Decision::Deny => Self::forbidden("The rules do not allow it"),
+        }
     }
 
     fn told(disconnect: Disconnect, message: &'static str, detail: impl Display) -> Self {

@@ -3,13 +3,16 @@
 use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
+use crate::broker::Present;
 use crate::messaging::{
-    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users,
+    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress,
+    Users,
 };
 use crate::model::{
     Destination, DestinationPattern, Disconnect, Headers, Principal, Publication, Secret, SessionId, SettingsError,
+    Transport,
 };
-use crate::node::broker::{Broker, Deliveries, Inbox, Owner};
+use crate::node::broker::{Attendance, Broker, Deliveries, Inbox, Owner};
 use crate::node::byway::Node;
 use crate::node::hub::Hub;
 use crate::node::now;
@@ -59,7 +62,12 @@ impl Shared {
         let dispatcher = stomp.messages.build().map_err(not_built)?;
         Ok(Arc::new(Self {
             users: Users::new(dispatcher.settings().max_sessions_per_user),
-            broker: Broker::new(stomp.broker, hub, dispatcher.occupancy_listeners()),
+            broker: Broker::new(
+                stomp.broker,
+                dispatcher.settings().presence_prefix.clone(),
+                hub,
+                dispatcher.occupancy_listeners(),
+            ),
             dispatcher,
             stomp: Arc::new(stomp.stomp),
             tokens: stomp.tokens,
@@ -162,6 +170,37 @@ impl Shared {
         self.authorizer.authorize(access).await
     }
 
+    /// Whether the client may subscribe this, which means `address`. What is the client's own it may. To see who is present
+    /// somewhere it has to be allowed there, and where that is told: so rules that know no presence give none away.
+    pub(in crate::node) async fn may_subscribe(
+        &self,
+        client: &Client,
+        destination: &DestinationPattern,
+        address: &SubscribeAddress,
+    ) -> Decision {
+        let decide = async |target| self.decide(client, Action::Subscribe, target, false).await;
+        match address {
+            SubscribeAddress::OwnUser(_) => Decision::Allow,
+            SubscribeAddress::Presence { of, .. } => match decide(destination).await {
+                Decision::Allow => decide(&of.clone().into()).await,
+                decision => decision,
+            },
+            SubscribeAddress::App(_) | SubscribeAddress::Broker(_) => decide(destination).await,
+        }
+    }
+
+    /// Makes a client present that has subscribed this, where that is told. Each poll of somebody without a name is somebody
+    /// else, and none of them is there.
+    pub(in crate::node) fn attend(&self, client: &Client, destination: &DestinationPattern) -> Option<Attendance> {
+        let destination = destination.as_destination()?;
+        let principal = client.principal();
+        let passes_by = principal.is_none() && client.transport() == Transport::FeedPoll;
+        match passes_by {
+            true => None,
+            false => self.broker.attend(&destination, client.id(), principal.as_ref()),
+        }
+    }
+
     /// The same, as STOMP says it.
     pub(super) async fn authorize(
         &self,
@@ -172,9 +211,7 @@ impl Shared {
     ) -> Result<(), Refusal> {
         match self.decide(client, action, target, is_personal).await {
             Decision::Allow => Ok(()),
-            Decision::Deny => Err(Refusal::forbidden("The rules do not allow it")),
-            Decision::Refuse(why) => Err(Refusal::forbidden(why)),
-            Decision::Unavailable => Err(Refusal::unavailable()),
+            decision => Err(Refusal::denied(decision)),
         }
     }
 
@@ -213,8 +250,9 @@ impl Shared {
 
     /// Publishes what interceptors leave of it.
     pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
-        let is_own = |prefix: &str| publication.destination.is_below(prefix);
-        if is_own(self.messaging().app_prefix.as_str()) || is_own(self.messaging().user_prefix.as_str()) {
+        let MessagingSettings { app_prefix, user_prefix, presence_prefix, .. } = self.messaging();
+        let is_below = |prefix: &Destination| publication.destination.is_below(prefix.as_str());
+        if [app_prefix, user_prefix, presence_prefix].into_iter().any(is_below) {
             return Err(PublishError::NotPublishable(publication.destination));
         }
         self.dispatcher.outbound(publication).map_or(Ok(()), |publication| self.broker.publish(publication))
@@ -299,6 +337,10 @@ impl Outlet for Shared {
 
     fn users(&self) -> &Users {
         &self.users
+    }
+
+    fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
+        self.broker.present(destination, after, limit)
     }
 }
 
