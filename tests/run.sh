@@ -3,7 +3,7 @@
 #
 #   tests/run.sh            everything
 #   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples feeds
-#                           stomp_node stomp_browser stomp_python stomp_spring api_schema autobahn bench
+#                           backends stomp_node stomp_browser stomp_python stomp_spring api_schema autobahn bench
 #
 # Each suite's output is kept in tests/.cache/logs. The last line counts all tests of all suites; the exit status is
 # 0 only when none failed. A suite that cannot run on this machine says why, and is counted as skipped.
@@ -16,7 +16,7 @@ logs=$cache/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds stomp_node stomp_browser
+[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds backends stomp_node stomp_browser
   stomp_python stomp_spring api_schema autobahn bench)
 
 wanted() {
@@ -174,7 +174,7 @@ bench() {
   cargo bench --locked --bench budgets -- --quick
 }
 
-for name in node browser demo examples feeds stomp_node stomp_browser stomp_python stomp_spring api_schema; do
+for name in node browser demo examples feeds backends stomp_node stomp_browser stomp_python stomp_spring api_schema; do
   if wanted "$name"; then
     tests/install.sh
     break
@@ -182,7 +182,7 @@ for name in node browser demo examples feeds stomp_node stomp_browser stomp_pyth
 done
 for name in "${suites[@]}"; do
   case $name in
-    node | browser | demo | examples | feeds | stomp_node | stomp_browser) suite "$name" clients "$name" ;;
+    node | browser | demo | examples | feeds | backends | stomp_node | stomp_browser) suite "$name" clients "$name" ;;
     *) suite "$name" "$name" ;;
   esac
 done
