@@ -3,7 +3,7 @@
 use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::node::Stomp;
 use crate::policy::TrustedProxies;
-use crate::server::{Application, Mounted, ServerSettings, Site, tls_config};
+use crate::server::{Admin, Application, CommonSettings, Mounted, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_rustls::rustls;
@@ -42,9 +42,11 @@ impl Config {
         let Some(security) = security else { return Err(problems) };
         let mounted = self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(&security)));
         let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
+        let admin = keep(&mut problems, Admin::new(&self.api, &endpoints).map_err(Problem::from)).flatten();
         if !problems.is_empty() {
             return Err(problems);
         }
+        let (demo, common) = (self.demo && self.has_chat(), self.common());
         Ok(Parts {
             listen: self.server.listen,
             workers: self.server.threads(),
@@ -53,8 +55,19 @@ impl Config {
             trusted_proxies: self.trusted_proxies(),
             log: self.log.clone(),
             security,
-            site: Site { demo: self.demo && self.has_chat(), metrics: self.metrics, endpoints, api: self.api.clone() },
+            site: Site { demo, metrics: self.metrics, endpoints, api: self.api.clone(), admin, common },
         })
+    }
+
+    fn common(&self) -> CommonSettings {
+        CommonSettings {
+            server: self.server.settings(),
+            stomp: self.stomp.clone(),
+            messaging: self.messaging.clone(),
+            rates: self.rates.clone(),
+            feeds: self.feeds.clone(),
+            failures_per_minute: self.auth.failures_per_minute,
+        }
     }
 
     /// The demo page speaks to `/chat`.

@@ -70,6 +70,7 @@ impl Language for StompLanguage {
     fn count(&self, stats: &mut Stats) {
         stats.limit_hits =
             self.shared.rates.hits().chain([("connect_failures", self.shared.failures.hits())]).collect();
+        stats.published = self.shared.broker.published();
         stats.connect_failures = self.shared.failures.failures();
     }
 }

@@ -5,7 +5,9 @@
 mod endpoints;
 mod gate;
 mod key;
+mod keys;
 mod once;
+mod overview;
 mod page;
 mod problem;
 mod publish;
@@ -18,9 +20,15 @@ mod users;
 pub use key::KeyHash;
 pub use settings::{ApiKeySettings, ApiSettings, Permission};
 
+pub(super) use endpoints::{session_id, trusted_proxies};
+pub(super) use keys::Keys;
+
+use super::CommonSettings;
 use super::routes::Mounted;
+use crate::policy::TrustedProxies;
 use endpoints::Endpoints;
 use gate::{Gate, Gated};
+use overview::OverviewService;
 use poem::{IntoEndpoint, Route, get};
 use poem_openapi::OpenApiService;
 use service::Service;
@@ -31,10 +39,15 @@ pub(super) const PATH: &str = "/api";
 
 /// All routes of the API, to be nested at [`PATH`]. The description and its page are there for everybody; what they
 /// describe is not.
-pub(super) fn routes(settings: &ApiSettings, mounted: &[Mounted]) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
+pub(super) fn routes(
+    settings: &ApiSettings,
+    mounted: &[Mounted],
+    common: &CommonSettings,
+) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
     let endpoints = Arc::new(Endpoints::new(mounted));
-    let gate = Gate::new(settings, endpoints.trusted_proxies());
-    let service = OpenApiService::new(Service::new(settings, endpoints), "Byway", env!("CARGO_PKG_VERSION"))
+    let gate = Gate::new(settings, TrustedProxies::new(trusted_proxies(mounted)));
+    let operations = (Service::new(settings, endpoints), OverviewService::new(common, mounted));
+    let service = OpenApiService::new(operations, "Byway", env!("CARGO_PKG_VERSION"))
         .description("Publishes, shows who is connected, and ends sessions. Each request brings a key.")
         .server(PATH);
     let (description, page) = (page::description(&service), page::page(&service));
