@@ -1,25 +1,6 @@
 use super::*;
+use crate::policy::testing::TempFile;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// A file that goes with the test.
-struct TempFile(PathBuf);
-
-impl TempFile {
-    fn new(content: &str) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("byway-config-{}-{}.toml", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, content).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).ok();
-    }
-}
 
 /// What a file with this content becomes. The environment of the tests must not have settings.
 fn of_file(content: &str, flags: &[Flag]) -> Result<(Config, Parts), String> {

@@ -1,6 +1,7 @@
 //! `GET /feed/...`: topics for those who only listen and speak nothing but HTTP. docs/feeds.md says how it looks to them.
 
-use super::exchange::{Exchange, client_address};
+use super::exchange::Exchange;
+use super::request::client_address;
 use super::{Held, respond};
 use crate::model::{DestinationPattern, Transport};
 use crate::node::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Polled};
@@ -79,7 +80,7 @@ impl Asked {
         let Self { transport, destinations, beginning, wait } = self;
         let request = FeedRequest {
             transport,
-            remote: client_address(&exchange.node, &exchange.request),
+            remote: client_address(&exchange.node.proxies, &exchange.request),
             principal: exchange.principal().cloned(),
             token: feeds.token(exchange.request.headers(), exchange.request.uri().query()),
             destinations,

@@ -15,9 +15,9 @@ use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
 use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
-use crate::node::stomp::{Denied, Shared, time_left};
+use crate::node::stomp::{Denied, Excess, Shared, time_left};
 use crate::node::{self, now};
-use crate::policy::{self, Action, AddressKey, AuthError, RateKeys, SessionRate, Stage, Verdict};
+use crate::policy::{self, Action, AuthError, SessionRate};
 use crate::protocol::feed::Format;
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
@@ -112,33 +112,16 @@ impl Feeds {
     /// As for a CONNECT without headers.
     async fn announce(&self, client: &Client) -> Result<(), FeedRefusal> {
         self.shared.dispatcher.inbound(client, Inbound::Connect { headers: Headers::new() })?;
-        self.shared.dispatcher.tell(Event::Connect(client.clone()), &self.shared.messenger()).await;
+        self.shared.tell(Event::Connect(client.clone())).await;
         Ok(())
     }
 
     /// A feed counts as one message: so those who open many, or poll often, are slowed down.
     async fn charge(&self, client: &Client) -> Result<(), FeedRefusal> {
-        let (principal, session) = (client.principal(), SessionRate::default());
-        let keys = RateKeys {
-            session: &session,
-            user: principal.as_ref().map(Principal::name),
-            address: AddressKey::from(client.remote_addr()),
-            destination: None,
-        };
-        let mut stage = Stage::START;
-        loop {
-            let (limit, retry_after) = match self.shared.rates.check(&keys, 0, stage, now()) {
-                Verdict::Pass => return Ok(()),
-                Verdict::Wait { time, then } => {
-                    stage = then;
-                    tokio::time::sleep(time).await;
-                    continue;
-                }
-                Verdict::Refuse { limit, retry_after } => (limit, retry_after),
-                Verdict::Close { limit } => (limit, self.settings.retry),
-            };
-            return Err(FeedRefusal::too_many(format!("the limit {limit} is reached"), retry_after));
-        }
+        let charged = self.shared.charge(client, &SessionRate::default(), None, 0).await;
+        charged.map_err(|Excess { limit, retry_after }| {
+            FeedRefusal::too_many(format!("the limit {limit} is reached"), retry_after.unwrap_or(self.settings.retry))
+        })
     }
 
     /// What the client may listen to there.
@@ -165,7 +148,7 @@ impl Feeds {
         let pattern = match address {
             SubscribeAddress::App(_) => return Err(FeedRefusal::bad_request("a feed is of topics, not of handlers")),
             SubscribeAddress::OwnUser(suffix) => {
-                let own = self.shared.messaging().user_destination(suffix.as_text().clone());
+                let own = self.shared.messaging().user_destination(&suffix);
                 return own.map(Source::Own).map_err(|error| FeedRefusal::bad_request(error.to_string()));
             }
             SubscribeAddress::Broker(pattern) => pattern,

@@ -14,6 +14,7 @@ mod shared;
 mod speaker;
 mod subscribe;
 
+pub(in crate::node) use charge::Excess;
 pub use settings::Stomp;
 pub(in crate::node) use shared::{Denied, Shared, time_left};
 

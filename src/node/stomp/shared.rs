@@ -3,7 +3,9 @@
 use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
-use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
+use crate::messaging::{
+    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users,
+};
 use crate::model::{
     Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError,
 };
@@ -85,6 +87,23 @@ impl Shared {
     pub(in crate::node) fn messenger(self: &Arc<Self>) -> Messenger {
         let outlet: Arc<dyn Outlet> = Arc::clone(self) as _;
         Messenger::new(outlet, Arc::clone(self.dispatcher.settings()))
+    }
+
+    /// Tells the application's listeners.
+    pub(in crate::node) async fn tell(self: &Arc<Self>, event: Event) {
+        self.dispatcher.tell(event, &self.messenger()).await;
+    }
+
+    /// A session has ended: it takes no part in anything any more.
+    pub(in crate::node) async fn part(
+        self: &Arc<Self>,
+        client: &Client,
+        token_id: Option<&ByteString>,
+        disconnect: &Disconnect,
+    ) {
+        self.tokens_in_use.forget(client.id(), token_id);
+        self.users.disconnected(client.id());
+        self.tell(Event::Disconnected { client: client.clone(), disconnect: disconnect.clone() }).await;
     }
 
     /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at.

@@ -8,7 +8,7 @@ use crate::model::{AckMode, Destination, DestinationPattern, Disconnect, Headers
 use crate::node::SessionHandle;
 use crate::node::broker::{Consuming, Form, HISTORY, Listening, Past, SINCE, Wanted};
 use crate::policy::Action;
-use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId};
+use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId, Version};
 use bytestring::ByteString;
 
 /// A subscription of this session, for as long as it is held.
@@ -127,7 +127,7 @@ impl StompSpeaker {
 
     /// What is sent to this session, and to all of its user's.
     fn own(&self, session: &SessionHandle, suffix: &Destination, form: &Form) -> Result<Vec<Listening>, Refusal> {
-        let destination = self.shared.messaging().user_destination(suffix.as_text().clone())?;
+        let destination = self.shared.messaging().user_destination(suffix)?;
         let inboxes = self.shared.inboxes(&self.client, &destination);
         Ok(inboxes.map(|inbox| self.shared.broker.open(inbox, &session.0, form.clone())).collect())
     }
@@ -150,7 +150,7 @@ impl StompSpeaker {
 
     fn form(&self, session: &SessionHandle, id: &SubscriptionId, place: u64, ack: AckMode) -> Form {
         Form::new(Wanted {
-            version: self.connection.version().unwrap_or(crate::protocol::stomp::Version::V1_0),
+            version: self.connection.version().unwrap_or(Version::V1_0),
             subscription: id.header().cloned(),
             place,
             acknowledged: ack != AckMode::Auto,
@@ -162,7 +162,7 @@ impl StompSpeaker {
     async fn tell_subscribed(&self, id: &SubscriptionId, destination: DestinationPattern) {
         let id = id.as_text().clone();
         self.shared.users.subscribed(self.client.id(), id.clone(), destination.clone());
-        self.tell(Event::Subscribed { client: self.client.clone(), id, destination }).await;
+        self.shared.tell(Event::Subscribed { client: self.client.clone(), id, destination }).await;
     }
 
     pub(super) async fn unsubscribe(&mut self, id: &SubscriptionId) {
@@ -170,7 +170,7 @@ impl StompSpeaker {
         let Subscription { destination, .. } = self.subscriptions.remove(at);
         let id = id.as_text().clone();
         self.shared.users.unsubscribed(self.client.id(), &id);
-        self.tell(Event::Unsubscribed { client: self.client.clone(), id, destination }).await;
+        self.shared.tell(Event::Unsubscribed { client: self.client.clone(), id, destination }).await;
     }
 }
 
