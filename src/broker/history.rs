@@ -68,6 +68,11 @@ impl History {
         self.bytes
     }
 
+    /// How many publications are kept.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// True where nothing is kept. What is forgotten then and made anew needs another epoch.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -1,7 +1,7 @@
 //! How an application publishes, from a handler or from anywhere else.
 
 use super::settings::MessagingSettings;
-use super::{IntoPayload, Json, Users};
+use super::{DestinationPage, DestinationQuery, IntoPayload, Json, Users};
 use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
 use crate::policy::{Revocation, RevocationsFull};
 use bytestring::ByteString;
@@ -31,6 +31,9 @@ pub trait Outlet: Send + Sync + 'static {
 
     /// Who is connected.
     fn users(&self) -> &Users;
+
+    /// What the broker has of what is asked for. It looks at every name that there is.
+    fn destinations(&self, query: &DestinationQuery) -> DestinationPage;
 }
 
 /// Publishes, finds users, and ends sessions. Cheap to clone; hold one wherever something is to be told.
@@ -173,6 +176,15 @@ impl Messenger {
     /// Who is connected to this node.
     pub fn users(&self) -> &Users {
         self.outlet.users()
+    }
+
+    /// What the broker of this node has at present: destinations that somebody listens to or of which something is kept, and
+    /// patterns that somebody listens to. Users' own are not among them; [`users`](Self::users) has those.
+    ///
+    /// Whatever is there all the time is found. It looks at every name that there is, a few at a time, which takes about
+    /// half a second for a million: call it where that stops nobody.
+    pub fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
+        self.outlet.destinations(query)
     }
 
     /// Ends a session, behind what is queued for it; false where there is none.

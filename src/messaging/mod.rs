@@ -6,6 +6,7 @@
 
 mod address;
 mod client;
+mod destinations;
 mod dispatcher;
 mod error;
 mod event;
@@ -22,6 +23,9 @@ mod users;
 
 pub use address::{AddressError, SendAddress, SubscribeAddress};
 pub use client::{Client, ClientInfo};
+pub use destinations::{
+    DestinationInfo, DestinationPage, DestinationQuery, DestinationState, HistoryState, QueueState,
+};
 pub use dispatcher::Dispatcher;
 pub use error::{ErrorKind, MessageError, Result};
 pub use event::Event;

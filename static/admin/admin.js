@@ -61,7 +61,7 @@ function leave(why = '', forget = true) {
 function open(api, about) {
   const allowed = new Set(about.key.allow);
   const samples = new Samples();
-  const place = { api, about, allowed, samples, endpointPicker: (changed) => endpointPicker(about, changed) };
+  const place = { api, about, allowed, samples, endpointPicker: (changed, names) => endpointPicker(changed, names ?? ['', ...about.endpoints.map(({ name }) => name)]) };
   byId('door').hidden = true;
   byId('inside').hidden = false;
   setText(byId('version'), about.version);
@@ -106,12 +106,13 @@ function router(place) {
   return { go, stop };
 }
 
-/** Which endpoint a view is of; none is all. It is not there where there is no choice. */
-function endpointPicker(about, changed) {
-  const options = ['', ...about.endpoints.map(({ name }) => name)].map((name) => el('option', { value: name }, name || 'all endpoints'));
+/** Which endpoint a view is of; no name is all of them. It is not there where there is no choice. */
+function endpointPicker(changed, names) {
+  const options = names.map((name) => el('option', { value: name }, name || 'all endpoints'));
   const select = el('select', { 'aria-label': 'Endpoint', onchange: () => changed() }, options);
+  const isChoice = names.filter(Boolean).length > 1;
   return {
-    element: about.endpoints.length > 1 ? select : '',
+    element: isChoice ? select : '',
     get value() {
       return select.value;
     },

@@ -43,6 +43,7 @@ async fn a_key_may_do_what_it_is_allowed_and_nothing_else() {
         ("POST", "/api/publish", &message, PUBLISHER),
         ("GET", "/api/sessions", &Value::Null, READER),
         ("GET", "/api/users", &Value::Null, READER),
+        ("GET", "/api/destinations", &Value::Null, READER),
     ] {
         for key in [PUBLISHER, READER] {
             let answer = stage.ask_with(key, &[], method, target, body).await;

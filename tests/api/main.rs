@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod destinations;
 mod keys;
 mod looking;
 mod publishing;

@@ -4,12 +4,12 @@ use crate::support::TestServer;
 use crate::support::client::Client;
 use crate::support::client::http::{Answer, ask};
 use crate::support::stomp::StompClient;
-use byway::broker::BrokerSettings;
+use byway::broker::{BrokerSettings, HistorySettings};
 use byway::policy::{AuthError, Authenticator, Credentials, Identity};
 use byway::server::{
     ApiKeySettings, ApiSettings, Application, Connections, Health, KeyHash, Mounted, Permission, ServerSettings, Site,
 };
-use byway::{Principal, Settings, Stomp, Transport};
+use byway::{DestinationPattern, Principal, Settings, Stomp, Transport};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use std::sync::Arc;
@@ -37,7 +37,8 @@ impl Authenticator for ByLogin {
 
 fn mounted(name: &str, path: &str, application: Application) -> Mounted {
     let queue = byway::broker::QueueSettings { max_messages: 2, ..Default::default() };
-    let broker = BrokerSettings { queue, ..BrokerSettings::default() };
+    let kept = HistorySettings::new(DestinationPattern::parse("/topic/kept/*").expect("a pattern"));
+    let broker = BrokerSettings { queue, history: vec![kept], ..BrokerSettings::default() };
     let stomp = || Stomp::new().authenticator(ByLogin).broker(broker);
     let (byway, messenger) = application.byway(Settings::default(), stomp).expect("the test's settings are valid");
     Mounted { name: name.to_owned(), path: path.to_owned(), application, byway, messenger }

@@ -1,8 +1,8 @@
 //! A client, an outlet that remembers, and applications that are asked.
 
 use byway::messaging::{
-    Client, ClientInfo, Dispatcher, Kind, MessageError, MessageHandler, Messages, MessagingSettings, Messenger,
-    Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
+    Client, ClientInfo, DestinationPage, DestinationQuery, Dispatcher, Kind, MessageError, MessageHandler, Messages,
+    MessagingSettings, Messenger, Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
 };
 use byway::policy::{Revocation, RevocationsFull};
 use byway::{Destination, Disconnect, Headers, Message, Principal, Publication, SessionId, Transport};
@@ -83,6 +83,10 @@ impl Outlet for Recorder {
 
     fn users(&self) -> &Users {
         &self.users
+    }
+
+    fn destinations(&self, _: &DestinationQuery) -> DestinationPage {
+        DestinationPage::default()
     }
 }
 

@@ -1,11 +1,15 @@
 //! What is kept of topics for those who come late.
 
+use super::listing::{Names, texts};
 use crate::broker::{BrokerSettings, Gap, History, HistorySettings};
+use crate::messaging::HistoryState;
 use crate::model::{Destination, Message, Publication};
 use crate::node::now;
+use bytestring::ByteString;
+use indexmap::IndexMap;
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -75,7 +79,7 @@ pub(super) struct Histories {
 }
 
 struct Kept {
-    topics: HashMap<Destination, History>,
+    topics: IndexMap<Destination, History>,
     bytes: usize,
     next_epoch: u64,
 }
@@ -84,7 +88,7 @@ impl Histories {
     pub(super) fn new(settings: Arc<BrokerSettings>) -> Self {
         // Offsets of an earlier run of the process must not be taken for this one's.
         let epoch = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_micros() as u64);
-        Self { settings, kept: Mutex::new(Kept { topics: HashMap::new(), bytes: 0, next_epoch: epoch }) }
+        Self { settings, kept: Mutex::new(Kept { topics: IndexMap::new(), bytes: 0, next_epoch: epoch }) }
     }
 
     /// Keeps a publication, if its topic has a history; it is marked with its place there then.
@@ -104,6 +108,18 @@ impl Histories {
         let settings = self.settings.history(destination);
         let began = settings.is_some_and(|it| kept.begin(destination, it, self.settings.max_histories).is_some());
         if began { kept.follow(destination, past) } else { Followed::nothing(past) }
+    }
+
+    /// What is kept of a topic; `None` where its history has not begun.
+    pub(super) fn state(&self, destination: &Destination) -> Option<HistoryState> {
+        let mut kept = self.kept.lock();
+        let history = kept.topics.get_mut(destination)?;
+        let before = history.bytes();
+        history.handle_timeout(now());
+        let (bytes, offset) = (history.bytes(), Offset { epoch: history.epoch(), offset: history.offset() });
+        let state = HistoryState { messages: history.len(), bytes, offset: offset.to_string().into() };
+        kept.bytes -= before - bytes;
+        Some(state)
     }
 
     /// What a subscriber asks for, oldest first, with an empty message in the place of what is not there any more.
@@ -136,6 +152,16 @@ impl Followed {
     }
 }
 
+impl Names for Histories {
+    fn places(&self) -> usize {
+        self.kept.lock().topics.len()
+    }
+
+    fn names(&self, places: Range<usize>, is_wanted: &dyn Fn(&str) -> bool) -> Vec<ByteString> {
+        texts(self.kept.lock().topics.keys(), places, is_wanted)
+    }
+}
+
 impl Past {
     /// The publications, and what is missing in front of them.
     fn of(self, history: &mut History) -> (Vec<(u64, Arc<Publication>)>, Option<Gap>) {
@@ -158,7 +184,7 @@ impl Kept {
         settings: &HistorySettings,
         (max, anew): (usize, bool),
     ) -> Option<Offset> {
-        if anew && let Some(history) = self.topics.remove(&publication.destination) {
+        if anew && let Some(history) = self.topics.swap_remove(&publication.destination) {
             self.bytes -= history.bytes();
         }
         let history = self.begin(&publication.destination, settings, max)?;

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod histories;
+mod listing;
 mod queues;
 mod topics;
 

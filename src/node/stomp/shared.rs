@@ -4,7 +4,8 @@ use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::messaging::{
-    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users,
+    Client, DestinationPage, DestinationQuery, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet,
+    PublishError, Users,
 };
 use crate::model::{
     Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError,
@@ -278,6 +279,10 @@ impl Outlet for Shared {
 
     fn users(&self) -> &Users {
         &self.users
+    }
+
+    fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
+        self.broker.destinations(query)
     }
 }
 

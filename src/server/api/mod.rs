@@ -2,6 +2,7 @@
 //!
 //! [`gate`] lets a request in, [`service`] is the table of operations; what they do is in the other files.
 
+mod destinations;
 mod endpoints;
 mod gate;
 mod key;

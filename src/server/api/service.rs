@@ -1,5 +1,6 @@
 //! The table of operations, which is the API's description too.
 
+use super::destinations::{self, DestinationPage};
 use super::endpoints::{Endpoints, session, session_id};
 use super::gate::Caller;
 use super::once::Once;
@@ -168,6 +169,29 @@ impl Service {
         caller.needs(Permission::Read)?;
         let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
         UserDetail::of(messenger.users(), &name.0).map(Json)
+    }
+
+    /// Destinations that somebody listens to or where something is kept, and patterns that somebody listens to, by name
+    #[oai(path = "/destinations", method = "get", operation_id = "listDestinations")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
+    async fn destinations(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// Only those whose names begin so.
+        prefix: Query<Option<String>>,
+        /// Only those that have a destination in common with this: `/topic/a` is for `/topic/a` and for `/topic/*`.
+        pattern: Query<Option<String>>,
+        /// Only those behind this one.
+        after: Query<Option<String>>,
+        /// How many at most.
+        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<u16>,
+    ) -> Result<Json<DestinationPage>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        let query = destinations::query(prefix.0, pattern.0, after.0, limit.0)?;
+        DestinationPage::of(messenger, query).await.map(Json)
     }
 
     /// Take back what a user, a session or a token may do
