@@ -5,7 +5,7 @@ import { bytes, count } from './format.js';
 import { Table } from './table.js';
 
 const EVERY_MS = 2000;
-const PAGE = 100;
+const PAGE = 50;
 
 export function destinations({ api, about, endpointPicker }) {
   const brokers = about.endpoints.filter(({ application }) => application === 'stomp').map(({ name }) => name);

@@ -5,7 +5,7 @@ import { el, setText } from './dom.js';
 import { bytes, count, duration, rate, words } from './format.js';
 import { labels, sum, totals } from './samples.js';
 
-/** Endings that are nobody's fault. */
+/** Endings that somebody meant. The others are what an operator looks at. */
 const ORDINARY = new Set(['normal', 'client', 'application', 'going_away']);
 const BAR_MS = 10_000;
 
@@ -67,12 +67,12 @@ function showTiles(tiles, samples, about, name) {
   const all = Object.values(ended).reduce((total, number) => total + number, 0);
   const sessions = Object.values(totals(latest, name, 'sessions')).reduce((total, number) => total + number, 0);
   const rows = [
-    ['Sessions', count(sessions), `${count(latest.connections.open)} connections of the server`],
+    ['Sessions', count(sessions), `${count(latest.connections.open)} connections`],
     ['From clients', `${rate(perSecond((e) => e.received.messages))}/s`, `${bytes(perSecond((e) => e.received.bytes))}/s`],
     ['To clients', `${rate(perSecond((e) => e.sent.messages))}/s`, `${bytes(perSecond((e) => e.sent.bytes))}/s`],
-    ['Published', `${rate(perSecond((e) => e.published))}/s`, `${count(now((e) => e.published))} since the start`],
+    ['Published', `${rate(perSecond((e) => e.published))}/s`, `${count(now((e) => e.published))} in all`],
     ['Waiting', count(now((e) => e.queue.messages)), `${bytes(now((e) => e.queue.bytes))}, ${count(now((e) => e.dropped))} dropped`],
-    ['Closed', count(all), `${count(bad)} of them by no one's will`],
+    ['Closed', count(all), `${count(bad)} of them went wrong`],
     ['Up', duration((latest.time - Date.parse(about.since)) / 1000), `version ${about.version}`],
   ];
   while (tiles.children.length < rows.length) {

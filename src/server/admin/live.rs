@@ -38,7 +38,10 @@ pub(super) fn endpoint(
     };
     let messages = Messages::new()
         .settings(MessagingSettings { max_sessions_per_user: MAX_FEEDS, ..MessagingSettings::default() })
-        .on_event(move |event, messenger| std::future::ready(watches.told(event, &messenger)));
+        .on_event(move |event, messenger| {
+            watches.told(event, &messenger);
+            std::future::ready(())
+        });
     let stomp = Stomp::new()
         .authenticator(ByKey(keys.clone()))
         .authorizer(Allowed(keys))
