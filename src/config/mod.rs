@@ -3,18 +3,20 @@
 //! docs/operations.md lists every setting, and docs/byway.toml is the file with every default.
 
 mod error;
+mod feeds;
 mod load;
 mod security;
 mod validate;
 
 pub use error::{ConfigError, Problem};
+pub use feeds::FeedSection;
 pub use load::{Flag, Loaded, Origin};
 pub use security::Security;
 pub use validate::Parts;
 
 use crate::broker::BrokerSettings;
 use crate::messaging::MessagingSettings;
-use crate::node::{FeedSettings, LimitSettings, Settings, SockJsSettings, WebSocketSettings};
+use crate::node::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 use crate::policy::{AuthSettings, OriginSettings, RateSettings, RuleSettings};
 use crate::protocol::stomp::StompSettings;
 use crate::server::{ApiSettings, Application, ServerSettings};
@@ -51,7 +53,7 @@ pub struct Config {
     /// Whose destinations are whose, and what becomes of refusals.
     pub messaging: MessagingSettings,
     /// Feeds of all these endpoints.
-    pub feeds: FeedSettings,
+    pub feeds: FeedSection,
     /// The HTTP API for backends.
     pub api: ApiSettings,
     /// What is served, by name. A file that has any endpoint replaces the default ones: `chat`, `echo` and `stomp`.
@@ -150,7 +152,7 @@ impl Default for Config {
             stomp: StompSettings::default(),
             broker: BrokerSettings::default(),
             messaging: MessagingSettings::default(),
-            feeds: FeedSettings::default(),
+            feeds: FeedSection::default(),
             api: ApiSettings::default(),
             endpoints: [Application::Chat, Application::Echo, Application::Stomp].map(built_in).into(),
         }

@@ -3,7 +3,9 @@
 use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::node::Stomp;
 use crate::policy::TrustedProxies;
-use crate::server::{Admin, Application, CommonSettings, Mounted, ServerSettings, Site, tls_config};
+use crate::server::{
+    Admin, Application, CommonSettings, Mounted, MountedFeeds, ServerSettings, Site, tls_config,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_rustls::rustls;
@@ -42,11 +44,11 @@ impl Config {
         let Some(security) = security else { return Err(problems) };
         let mounted = self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(&security)));
         let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
+        let feeds = keep(&mut problems, self.feeds_at_their_path()).flatten();
         let admin = keep(&mut problems, Admin::new(&self.api, &endpoints).map_err(Problem::from)).flatten();
         if !problems.is_empty() {
             return Err(problems);
         }
-        let (demo, common) = (self.demo && self.has_chat(), self.common());
         Ok(Parts {
             listen: self.server.listen,
             workers: self.server.threads(),
@@ -55,7 +57,15 @@ impl Config {
             trusted_proxies: self.trusted_proxies(),
             log: self.log.clone(),
             security,
-            site: Site { demo, metrics: self.metrics, endpoints, api: self.api.clone(), admin, common },
+            site: Site {
+                demo: self.demo && self.has_chat(),
+                metrics: self.metrics,
+                feeds: self.mounted_feeds(&endpoints, feeds),
+                endpoints,
+                api: self.api.clone(),
+                admin,
+                common: self.common(),
+            },
         })
     }
 
@@ -68,6 +78,11 @@ impl Config {
             feeds: self.feeds.clone(),
             failures_per_minute: self.auth.failures_per_minute,
         }
+    }
+
+    fn mounted_feeds(&self, endpoints: &[Mounted], whose: Option<&str>) -> Option<MountedFeeds> {
+        let endpoint = endpoints.iter().find(|endpoint| Some(&*endpoint.name) == whose)?;
+        Some(MountedFeeds { path: self.feeds.path.clone(), byway: endpoint.byway.clone() })
     }
 
     /// The demo page speaks to `/chat`.
@@ -107,7 +122,7 @@ fn keep<T>(problems: &mut Vec<Problem>, result: Result<T, Problem>) -> Option<T>
 }
 
 /// Whether one path is the other, or lies below it.
-fn overlap(a: &str, b: &str) -> bool {
+pub(super) fn overlap(a: &str, b: &str) -> bool {
     let within = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/')))
     };
@@ -115,7 +130,7 @@ fn overlap(a: &str, b: &str) -> bool {
 }
 
 /// `/a/b`: no slash at the end, and nothing that a router, a browser or a proxy would read as something else.
-fn is_plain_path(path: &str) -> bool {
+pub(super) fn is_plain_path(path: &str) -> bool {
     let is_plain = |segment: &str| {
         let chars = segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
         chars && !matches!(segment, "" | "." | "..")

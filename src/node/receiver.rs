@@ -47,6 +47,11 @@ impl Receiver {
         self.how = Detach::Last;
     }
 
+    /// Counts a message that did not come through the session's queue.
+    pub(super) fn handed_out(&self, bytes: usize) {
+        self.cell.with(|session| session.handed_out(bytes));
+    }
+
     pub(super) fn is_session_open(&self) -> bool {
         self.cell.with(|session| session.is_open())
     }

@@ -32,6 +32,6 @@ pub use api::{ApiKeySettings, ApiSettings, KeyHash, Permission};
 pub use application::Application;
 pub use health::Health;
 pub use limits::CommonSettings;
-pub use routes::{Mounted, Site};
+pub use routes::{Mounted, MountedFeeds, Site};
 pub use settings::ServerSettings;
 pub use tls::{TlsError, tls_config};
