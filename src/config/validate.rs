@@ -3,9 +3,7 @@
 use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::node::Stomp;
 use crate::policy::TrustedProxies;
-use crate::server::{
-    Admin, Application, CommonSettings, Mounted, MountedFeeds, ServerSettings, Site, tls_config,
-};
+use crate::server::{Admin, Application, CommonSettings, Mounted, MountedFeeds, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_rustls::rustls;
@@ -75,7 +73,7 @@ impl Config {
             stomp: self.stomp.clone(),
             messaging: self.messaging.clone(),
             rates: self.rates.clone(),
-            feeds: self.feeds.clone(),
+            feeds: self.feeds.settings(),
             failures_per_minute: self.auth.failures_per_minute,
         }
     }
