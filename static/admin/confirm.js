@@ -21,12 +21,12 @@ export function disconnect(api, endpoint, session) {
     };
     const closed = () => done(false);
     const submitted = (event) => {
-      if (event.submitter?.value !== 'yes') return;
       event.preventDefault();
       end(api, endpoint, session.id).then(() => done(true), failed);
     };
     dialog.addEventListener('submit', submitted);
     dialog.addEventListener('close', closed);
+    byId('confirm-no').onclick = () => dialog.close();
   });
 }
 

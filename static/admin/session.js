@@ -64,7 +64,7 @@ function showFacts(list, known) {
 }
 
 function showSubscriptions(list, known) {
-  const nothing = known.user ? 'Nothing.' : 'Only those of users are known.';
+  const nothing = known.user ? 'Nothing.' : 'Known only where a user has signed in.';
   const items = known.subscriptions.map(({ id, destination }) => el('li', {}, el('code', {}, destination), ' ', el('span', { class: 'hint' }, id)));
   list.replaceChildren(...(items.length > 0 ? items : [el('li', { class: 'empty' }, nothing)]));
 }
@@ -135,7 +135,7 @@ function message({ time, direction, bytes: size, cut, kind, text = '' }) {
     el('time', {}, clock(time, true)), arrow, el('div', { class: 'watch-text' }, content), el('span', { class: 'size' }, bytes(size)));
 }
 
-/** Control characters as pictures of themselves; a line's CR is part of its end. */
+/** Control characters are written out, but for those that only end lines and STOMP frames. */
 const visible = (text) =>
-  text.replaceAll('\r\n', '\n').replace(/[\0-\x08\x0b-\x1f\x7f]/g, (character) =>
-    character === '\x7f' ? '\u2421' : String.fromCharCode(0x2400 + character.charCodeAt(0)));
+  text.replaceAll('\r\n', '\n').replace(/\0\n*$/, '').replace(/[\0-\x08\x0b-\x1f\x7f]/g, (character) =>
+    `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
