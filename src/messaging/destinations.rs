@@ -1,5 +1,6 @@
 //! What the broker has at present, destination by destination.
 
+use crate::broker::Offset;
 use crate::model::DestinationPattern;
 use bytestring::ByteString;
 
@@ -59,8 +60,8 @@ pub struct HistoryState {
     pub messages: usize,
     /// Their bytes, with headers and destinations.
     pub bytes: usize,
-    /// Where the newest is, as its header `offset` says it.
-    pub offset: ByteString,
+    /// Where the newest is.
+    pub offset: Offset,
 }
 
 /// What is in a work queue.

@@ -1,9 +1,10 @@
 //! How an application publishes, from a handler or from anywhere else.
 
 use super::settings::MessagingSettings;
-use super::{DestinationPage, DestinationQuery, IntoPayload, Json, Users};
+use super::{DestinationPage, DestinationQuery, HistoryPage, HistoryQuery, IntoPayload, Json, Users};
+use crate::broker::Present;
 use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
-use crate::policy::{Revocation, RevocationsFull};
+use crate::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use bytestring::ByteString;
 use serde::Serialize;
 use std::fmt;
@@ -29,11 +30,21 @@ pub trait Outlet: Send + Sync + 'static {
     /// Takes something back: tokens that it is about are refused until `until`, and its sessions end. How many did.
     fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull>;
 
+    /// Makes a ticket, with which somebody comes in as this user.
+    fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError>;
+
     /// Who is connected.
     fn users(&self) -> &Users;
 
     /// What the broker has of what is asked for. It looks at every name that there is.
     fn destinations(&self, query: &DestinationQuery) -> DestinationPage;
+
+    /// What is kept of a topic; `None` where nothing is to be.
+    fn history(&self, query: &HistoryQuery) -> Option<HistoryPage>;
+
+    /// Who is present in a destination, of whom others are told: at most `limit`, with numbers above `after`. `None` where
+    /// presence is not configured.
+    fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present>;
 }
 
 /// Publishes, finds users, and ends sessions. Cheap to clone; hold one wherever something is to be told.
@@ -187,6 +198,23 @@ impl Messenger {
         self.outlet.destinations(query)
     }
 
+    /// What this node keeps of a topic, a page at a time. `None` where the settings have no history for it.
+    pub fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.outlet.history(query)
+    }
+
+    /// Who is present in a destination on this node: those with a subscription to exactly it. `None` where no entry of
+    /// [`presence`](crate::broker::BrokerSettings::presence) matches it.
+    pub fn presence(&self, destination: &Destination) -> Option<Present> {
+        self.presence_after(destination, 0, usize::MAX)
+    }
+
+    /// The same in pages, in the order in which they came: at most `limit` whose [numbers](crate::broker::Member::number) are
+    /// above `after`.
+    pub fn presence_after(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
+        self.outlet.present(destination, after, limit)
+    }
+
     /// Ends a session, behind what is queued for it; false where there is none.
     pub fn disconnect(&self, session: SessionId, disconnect: Disconnect) -> bool {
         self.outlet.disconnect(session, disconnect)
@@ -204,6 +232,13 @@ impl Messenger {
     /// be remembered than may be; nothing is revoked then.
     pub fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
         self.outlet.revoke(what, until)
+    }
+
+    /// Makes a ticket: what a page shows in the place of a token, as `?ticket=` in a URL or as the header `ticket` of CONNECT, to
+    /// come in as this user. This node alone knows it. Revocations of the user, and of the ticket by its
+    /// [`id`](Ticket::id), count for it.
+    pub fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError> {
+        self.outlet.issue_ticket(request)
     }
 
     /// The same publication under the destination that a user's session calls it by.

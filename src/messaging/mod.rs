@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod extract;
 mod handler;
+mod history;
 mod interceptor;
 mod messages;
 mod messenger;
@@ -34,6 +35,7 @@ pub use extract::{
     Payload, State, Text,
 };
 pub use handler::MessageHandler;
+pub use history::{HistoryPage, HistoryQuery};
 pub use interceptor::{Flow, Inbound, Interceptor, Outbound};
 pub use messages::{Messages, MessagesError};
 pub use messenger::{Messenger, Outlet, PublishError};

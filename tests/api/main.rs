@@ -4,8 +4,10 @@
 mod support;
 
 mod destinations;
+mod history;
 mod keys;
 mod looking;
 mod publishing;
 mod repeating;
 mod stage;
+mod tickets;

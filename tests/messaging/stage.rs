@@ -1,10 +1,12 @@
 //! A client, an outlet that remembers, and applications that are asked.
 
+use byway::broker::Present;
 use byway::messaging::{
-    Client, ClientInfo, DestinationPage, DestinationQuery, Dispatcher, Kind, MessageError, MessageHandler, Messages,
-    MessagingSettings, Messenger, Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
+    Client, ClientInfo, DestinationPage, DestinationQuery, Dispatcher, HistoryPage, HistoryQuery, Kind, MessageError,
+    MessageHandler, Messages, MessagingSettings, Messenger, Outcome, OutgoingDelivery, Outlet, PublishError, Request,
+    Users,
 };
-use byway::policy::{Revocation, RevocationsFull};
+use byway::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use byway::{Destination, Disconnect, Headers, Message, Principal, Publication, SessionId, Transport};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -68,6 +70,10 @@ impl Outlet for Recorder {
         self.tell(OutgoingDelivery::ToUser { name: name.into(), publication })
     }
 
+    fn present(&self, _: &Destination, _: u64, _: usize) -> Option<Present> {
+        None
+    }
+
     fn to_session(&self, session: SessionId, publication: Publication) -> Result<(), PublishError> {
         self.tell(OutgoingDelivery::ToSession { session, publication })
     }
@@ -81,12 +87,20 @@ impl Outlet for Recorder {
         Ok(0)
     }
 
+    fn issue_ticket(&self, _: TicketRequest) -> Result<Ticket, TicketError> {
+        Err(TicketError::Unavailable)
+    }
+
     fn users(&self) -> &Users {
         &self.users
     }
 
     fn destinations(&self, _: &DestinationQuery) -> DestinationPage {
         DestinationPage::default()
+    }
+
+    fn history(&self, _: &HistoryQuery) -> Option<HistoryPage> {
+        None
     }
 }
 

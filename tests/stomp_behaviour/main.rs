@@ -10,8 +10,10 @@ mod application;
 mod connecting;
 mod endings;
 mod heartbeats;
+mod history;
 mod identity;
 mod limits;
+mod presence;
 mod queues;
 mod slow;
 mod topics;
@@ -68,6 +70,14 @@ macro_rules! every {
                 what_no_broker_takes_is_refused_and_the_session_ends
                 where_refusals_are_kept_the_session_goes_on
             }
+            history {
+                a_subscription_that_asks_for_history_gets_the_last_ones_before_the_live_ones
+                a_subscription_since_an_offset_gets_what_came_behind_it_once_each
+                what_is_not_kept_any_more_is_told_in_front_as_a_gap
+                an_offset_of_another_history_brings_all_that_is_kept_behind_an_unknown_gap
+                history_that_cannot_be_had_is_refused
+                publishers_that_race_with_a_late_subscriber_are_each_heard_once_in_order
+            }
             queues {
                 what_is_acknowledged_is_done_with_and_the_rest_goes_to_another_when_its_consumer_is_lost
                 a_client_ack_is_for_all_that_came_before
@@ -78,6 +88,10 @@ macro_rules! every {
                 consumers_take_turns_and_none_gets_more_than_it_may_hold
                 a_queue_keeps_what_comes_before_its_first_consumer
                 a_full_queue_refuses_its_sender_and_a_session_that_ends_gives_back_its_turn
+            }
+            presence {
+                a_watcher_hears_who_is_there_and_then_who_comes_and_goes
+                a_member_whose_session_ends_may_come_back_in_time_by_another
             }
             transactions {
                 what_a_transaction_holds_is_published_by_its_commit_in_order

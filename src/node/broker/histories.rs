@@ -1,16 +1,14 @@
 //! What is kept of topics for those who come late.
 
 use super::listing::{Names, texts};
-use crate::broker::{BrokerSettings, Gap, History, HistorySettings};
-use crate::messaging::HistoryState;
+use crate::broker::{BrokerSettings, Gap, History, HistorySettings, Offset};
+use crate::messaging::{HistoryPage, HistoryQuery, HistoryState};
 use crate::model::{Destination, Message, Publication};
 use crate::node::now;
 use bytestring::ByteString;
 use indexmap::IndexMap;
 use parking_lot::Mutex;
-use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -36,18 +34,6 @@ pub(in crate::node) enum Past {
     Since(Offset),
 }
 
-/// A place in a history. Histories that begin anew have another epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) struct Offset {
-    epoch: u64,
-    offset: u64,
-}
-
-impl Offset {
-    /// A place in no history.
-    pub(in crate::node) const NOWHERE: Self = Self { epoch: 0, offset: 0 };
-}
-
 /// What of the past a feed gets.
 pub(in crate::node) struct Followed {
     /// Where it is behind the gap and before the first of `publications`; `None` where the topic has no history.
@@ -56,21 +42,6 @@ pub(in crate::node) struct Followed {
     pub(in crate::node) gap: Option<Gap>,
     /// The oldest first.
     pub(in crate::node) publications: Vec<(Offset, Arc<Publication>)>,
-}
-
-impl fmt::Display for Offset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{}", self.epoch, self.offset)
-    }
-}
-
-impl FromStr for Offset {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (epoch, offset) = text.split_once('-').ok_or(())?;
-        Ok(Self { epoch: u64::from_str_radix(epoch, 16).map_err(|_| ())?, offset: offset.parse().map_err(|_| ())? })
-    }
 }
 
 pub(super) struct Histories {
@@ -117,9 +88,20 @@ impl Histories {
         let before = history.bytes();
         history.handle_timeout(now());
         let (bytes, offset) = (history.bytes(), Offset { epoch: history.epoch(), offset: history.offset() });
-        let state = HistoryState { messages: history.len(), bytes, offset: offset.to_string().into() };
+        let state = HistoryState { messages: history.len(), bytes, offset };
         kept.bytes -= before - bytes;
         Some(state)
+    }
+
+    /// A page of what is kept of a topic; `None` where nothing is to be.
+    pub(super) fn page(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.settings.history(&query.destination)?;
+        let past = query.since.map_or(Past::Last(query.limit), Past::Since);
+        let Followed { position, gap, mut publications } = self.kept.lock().follow(&query.destination, Some(past));
+        let more = publications.len() > query.limit;
+        publications.truncate(query.limit);
+        let offset = publications.last().map(|(offset, _)| *offset).or(position);
+        Some(HistoryPage { publications, gap, offset, more })
     }
 
     /// What a subscriber asks for, oldest first, with an empty message in the place of what is not there any more.

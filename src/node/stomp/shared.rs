@@ -3,20 +3,22 @@
 use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
+use crate::broker::Present;
 use crate::messaging::{
-    Client, DestinationPage, DestinationQuery, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet,
-    PublishError, Users,
+    Client, DestinationPage, DestinationQuery, Dispatcher, Event, HistoryPage, HistoryQuery, MessagesError,
+    MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress, Users,
 };
 use crate::model::{
-    Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError,
+    Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError, Transport,
 };
-use crate::node::broker::{Broker, Deliveries, Inbox, Owner};
+use crate::node::broker::{Attendance, Broker, Deliveries, Inbox, Owner};
 use crate::node::byway::Node;
 use crate::node::hub::Hub;
 use crate::node::now;
 use crate::policy::{
     Access, Action, AddressKey, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity,
-    RateLimits, Revocation, Revocations, RevocationsFull, TokenSettings,
+    RateLimits, Revocation, Revocations, RevocationsFull, Shown, Ticket, TicketError, TicketRequest, Tickets,
+    TokenSettings, is_ticket,
 };
 use crate::protocol::stomp::StompSettings;
 use bytestring::ByteString;
@@ -48,6 +50,7 @@ pub(in crate::node) struct Shared {
     pub(in crate::node) tokens_in_use: TokensInUse,
     pub(super) phrases: Phrases,
     revocations: Revocations,
+    tickets: Tickets,
     authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
     node: OnceLock<Weak<Node>>,
@@ -60,8 +63,8 @@ impl Shared {
         let dispatcher = stomp.messages.build().map_err(not_built)?;
         Ok(Arc::new(Self {
             users: Users::new(dispatcher.settings().max_sessions_per_user),
+            broker: Broker::new(stomp.broker, dispatcher.settings().presence_prefix.clone(), hub),
             dispatcher,
-            broker: Broker::new(stomp.broker, hub),
             stomp: Arc::new(stomp.stomp),
             tokens: stomp.tokens,
             rates: RateLimits::new(&stomp.rates, now()),
@@ -69,6 +72,7 @@ impl Shared {
             tokens_in_use: TokensInUse::default(),
             phrases: Phrases::default(),
             revocations: Revocations::new(MAX_REVOCATIONS),
+            tickets: Tickets::new(stomp.tickets),
             authenticator: stomp.authenticator,
             authorizer: stomp.authorizer,
             node: OnceLock::new(),
@@ -103,17 +107,22 @@ impl Shared {
         disconnect: &Disconnect,
     ) {
         self.tokens_in_use.forget(client.id(), token_id);
+        if let Some(token) = token_id {
+            self.tickets.left(token, SystemTime::now());
+        }
         self.users.disconnected(client.id());
         self.tell(Event::Disconnected { client: client.clone(), disconnect: disconnect.clone() }).await;
     }
 
-    /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at.
+    /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at. A
+    /// client that says that it comes back may show a ticket again.
     pub(in crate::node) async fn admit(
         &self,
         remote: IpAddr,
         token: Result<Option<Secret>, AuthError>,
         (login, passcode): (Option<ByteString>, Option<ByteString>),
         known: Option<Principal>,
+        comes_back: bool,
     ) -> Result<Identity, Denied> {
         self.failures.check(AddressKey::from(remote), now()).map_err(Denied::TooManyFailures)?;
         let count = |error: AuthError| self.count_failure(remote, error);
@@ -122,19 +131,25 @@ impl Shared {
             return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
         }
         let credentials = Credentials { token, login, passcode: passcode.map(Into::into), remote };
-        self.identify(&credentials).await.map_err(count)
+        self.identify(&credentials, comes_back).await.map_err(count)
     }
 
     fn count_failure(&self, remote: IpAddr, error: AuthError) -> Denied {
-        if !error.is_temporary() {
+        if error.may_be_a_guess() {
             self.failures.failed(AddressKey::from(remote), now());
         }
         Denied::Auth(error)
     }
 
     /// Who shows these credentials, unless that was revoked.
-    async fn identify(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
-        let identity = self.authenticator.authenticate(credentials).await?;
+    async fn identify(&self, credentials: &Credentials, comes_back: bool) -> Result<Identity, AuthError> {
+        let identity = match credentials.token.as_ref().filter(|token| is_ticket(token.expose())) {
+            Some(ticket) => {
+                let shown = Shown { ticket: ticket.expose(), address: credentials.remote.into(), comes_back };
+                self.tickets.redeem(shown, SystemTime::now(), |id| self.tokens_in_use.has(id))?
+            }
+            None => self.authenticator.authenticate(credentials).await?,
+        };
         self.check_revocation(&identity)?;
         Ok(identity)
     }
@@ -159,6 +174,34 @@ impl Shared {
         self.authorizer.authorize(access).await == Decision::Allow
     }
 
+    /// Whether the client may subscribe this, which means `address`. What is the client's own it may. To see who is present
+    /// somewhere it has to be allowed there, and where that is told: so rules that know no presence give none away.
+    pub(in crate::node) async fn may_subscribe(
+        &self,
+        client: &Client,
+        destination: &DestinationPattern,
+        address: &SubscribeAddress,
+    ) -> bool {
+        let allows = async |target| self.allows(client, Action::Subscribe, target, false).await;
+        match address {
+            SubscribeAddress::OwnUser(_) => true,
+            SubscribeAddress::Presence { of, .. } => allows(destination).await && allows(&of.clone().into()).await,
+            SubscribeAddress::App(_) | SubscribeAddress::Broker(_) => allows(destination).await,
+        }
+    }
+
+    /// Makes a client present that has subscribed this, where that is told. Each poll of somebody without a name is somebody
+    /// else, and none of them is there.
+    pub(in crate::node) fn attend(&self, client: &Client, destination: &DestinationPattern) -> Option<Attendance> {
+        let destination = destination.as_destination()?;
+        let principal = client.principal();
+        let passes_by = principal.is_none() && client.transport() == Transport::FeedPoll;
+        match passes_by {
+            true => None,
+            false => self.broker.attend(&destination, client.id(), principal.as_ref()),
+        }
+    }
+
     /// The same, as STOMP says it.
     pub(super) async fn authorize(
         &self,
@@ -169,7 +212,7 @@ impl Shared {
     ) -> Result<(), Refusal> {
         match self.allows(client, action, target, is_personal).await {
             true => Ok(()),
-            false => Err(Refusal::forbidden("The rules do not allow it")),
+            false => Err(Refusal::by_rules()),
         }
     }
 
@@ -202,14 +245,16 @@ impl Shared {
                 shared.rates.tidy(now());
                 shared.failures.tidy(now());
                 shared.revocations.forget_expired(SystemTime::now());
+                shared.tickets.forget_expired(SystemTime::now(), |id| shared.tokens_in_use.has(id));
             }
         });
     }
 
     /// Publishes what interceptors leave of it.
     pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
-        let is_own = |prefix: &str| publication.destination.is_below(prefix);
-        if is_own(self.messaging().app_prefix.as_str()) || is_own(self.messaging().user_prefix.as_str()) {
+        let MessagingSettings { app_prefix, user_prefix, presence_prefix, .. } = self.messaging();
+        let is_below = |prefix: &Destination| publication.destination.is_below(prefix.as_str());
+        if [app_prefix, user_prefix, presence_prefix].into_iter().any(is_below) {
             return Err(PublishError::NotPublishable(publication.destination));
         }
         self.dispatcher.outbound(publication).map_or(Ok(()), |publication| self.broker.publish(publication))
@@ -277,12 +322,26 @@ impl Outlet for Shared {
         Self::revoke(self, what, until)
     }
 
+    fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|_| TicketError::Unavailable)?;
+        self.tickets.issue(request, random, SystemTime::now(), |id| self.tokens_in_use.has(id))
+    }
+
     fn users(&self) -> &Users {
         &self.users
     }
 
     fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
         self.broker.destinations(query)
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.broker.history(query)
+    }
+
+    fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
+        self.broker.present(destination, after, limit)
     }
 }
 
@@ -305,6 +364,10 @@ impl TokensInUse {
         if sessions.is_empty() {
             tokens.remove(token);
         }
+    }
+
+    fn has(&self, token: &ByteString) -> bool {
+        self.0.lock().contains_key(token)
     }
 
     fn sessions(&self, token: &ByteString) -> Vec<SessionId> {

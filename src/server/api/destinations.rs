@@ -106,7 +106,7 @@ impl From<DestinationInfo> for Destination {
 
 impl From<messaging::HistoryState> for History {
     fn from(state: messaging::HistoryState) -> Self {
-        Self { messages: state.messages as u64, bytes: state.bytes as u64, offset: state.offset.into() }
+        Self { messages: state.messages as u64, bytes: state.bytes as u64, offset: state.offset.to_string() }
     }
 }
 

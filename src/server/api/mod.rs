@@ -2,22 +2,27 @@
 //!
 //! [`gate`] lets a request in, [`service`] is the table of operations; what they do is in the other files.
 
+mod counts;
 mod destinations;
 mod endpoints;
 mod gate;
+mod history;
 mod key;
 mod keys;
 mod once;
 mod overview;
 mod page;
+mod presence;
 mod problem;
 mod publish;
 mod revocations;
 mod service;
 mod sessions;
 mod settings;
+mod tickets;
 mod users;
 
+pub use counts::ApiCounts;
 pub use key::KeyHash;
 pub use settings::{ApiKeySettings, ApiSettings, Permission};
 
@@ -44,10 +49,12 @@ pub(super) fn routes(
     settings: &ApiSettings,
     mounted: &[Mounted],
     common: &CommonSettings,
+    counts: &Arc<ApiCounts>,
 ) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
     let endpoints = Arc::new(Endpoints::new(mounted));
     let gate = Gate::new(settings, TrustedProxies::new(trusted_proxies(mounted)));
-    let operations = (Service::new(settings, endpoints), OverviewService::new(common, mounted));
+    let service = Service::new(settings, endpoints, Arc::clone(counts));
+    let operations = (service, OverviewService::new(common, mounted));
     let service = OpenApiService::new(operations, "Byway", env!("CARGO_PKG_VERSION"))
         .description("Publishes, shows who is connected, and ends sessions. Each request brings a key.")
         .server(PATH);
@@ -55,5 +62,5 @@ pub(super) fn routes(
     Route::new()
         .at("/openapi.json", get(description))
         .at("/docs", get(page))
-        .nest("/", Gated::new(service.into_endpoint(), gate))
+        .nest("/", Gated::new(service.into_endpoint(), gate, Arc::clone(counts)))
 }

@@ -48,7 +48,7 @@ pub struct ApiKeySettings {
 pub enum Permission {
     /// Publish to every topic, queue, user and session.
     Publish,
-    /// See sessions and users.
+    /// See sessions, users, destinations, and what is kept of topics.
     Read,
     /// End sessions and revoke.
     Disconnect,
@@ -57,6 +57,8 @@ pub enum Permission {
     Admin,
     /// Watch on the admin page what goes through a session: what users say, and what they are told.
     Watch,
+    /// Make tickets, with which somebody comes in as any user.
+    Tickets,
 }
 
 impl Permission {
@@ -68,6 +70,7 @@ impl Permission {
             Self::Disconnect => "disconnect",
             Self::Admin => "admin",
             Self::Watch => "watch",
+            Self::Tickets => "tickets",
         }
     }
 }
@@ -127,7 +130,9 @@ impl ApiSettings {
                 () if !names.insert(name) => format!("two keys are called {name:?}; expected a name for each"),
                 () if !hashes.insert(hash.to_string()) => format!("{name:?} has another key's hash"),
                 () if allow.is_empty() => {
-                    format!("{name:?} may do nothing; expected \"publish\", \"read\" or \"disconnect\" in allow")
+                    format!(
+                        "{name:?} may do nothing; expected \"publish\", \"read\", \"disconnect\" or \"tickets\" in allow"
+                    )
                 }
                 () if allow.contains(&Permission::Watch) && !allow.contains(&Permission::Admin) => {
                     format!("{name:?} may watch, and cannot open the page for it; expected \"admin\" in allow too")
