@@ -17,7 +17,7 @@ pub(super) enum Shown {
 }
 
 /// Parts of the names of headers whose values are nobody's business.
-const SECRETS: [&str; 7] = ["authorization", "cookie", "key", "passcode", "password", "secret", "token"];
+const SECRETS: [&str; 8] = ["authorization", "cookie", "key", "passcode", "password", "secret", "ticket", "token"];
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "(hidden)";
