@@ -186,7 +186,8 @@ mod tests {
     fn mounted() -> Mounted {
         let application = Application::Stomp;
         let (byway, messenger) = application.byway(Settings::default(), Stomp::new).unwrap();
-        Mounted { name: "main".to_owned(), path: "/e".to_owned(), application, byway, messenger }
+        let (name, path) = ("main".to_owned(), "/e".to_owned());
+        Mounted { name, path, feed_path: None, application, byway, messenger }
     }
 
     #[test]

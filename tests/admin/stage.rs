@@ -30,7 +30,7 @@ pub struct Stage {
 fn mounted(name: &str, path: &str, application: Application) -> Mounted {
     let made = application.byway(Settings::default(), Stomp::new);
     let (byway, messenger) = made.expect("the test's settings are valid");
-    Mounted { name: name.to_owned(), path: path.to_owned(), application, byway, messenger }
+    Mounted { name: name.to_owned(), path: path.to_owned(), feed_path: None, application, byway, messenger }
 }
 
 fn key(name: &str, key: &str, allow: &[Permission]) -> ApiKeySettings {
