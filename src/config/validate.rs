@@ -70,6 +70,7 @@ impl Config {
         CommonSettings {
             server: self.server.settings(),
             stomp: self.stomp.clone(),
+            broker: self.broker.clone(),
             messaging: self.messaging.clone(),
             rates: self.rates.clone(),
             feeds: self.feeds.clone(),

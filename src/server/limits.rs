@@ -1,6 +1,7 @@
 //! The limits in force, and what counts those who hit them: one table.
 
 use super::{Mounted, ServerSettings};
+use crate::broker::BrokerSettings;
 use crate::messaging::MessagingSettings;
 use crate::node::FeedSettings;
 use crate::policy::{AuthSettings, RateSettings};
@@ -14,6 +15,8 @@ pub struct CommonSettings {
     pub server: ServerSettings,
     /// STOMP's.
     pub stomp: StompSettings,
+    /// Topics' and queues'.
+    pub broker: BrokerSettings,
     /// Users'.
     pub messaging: MessagingSettings,
     /// What clients may send.
@@ -29,6 +32,7 @@ impl Default for CommonSettings {
         Self {
             server: ServerSettings::default(),
             stomp: StompSettings::default(),
+            broker: BrokerSettings::default(),
             messaging: MessagingSettings::default(),
             rates: RateSettings::default(),
             feeds: FeedSettings::default(),
@@ -108,6 +112,18 @@ const OF_STOMP: &[LimitKind] = &[
         &["stomp.max_subscriptions", "stomp.max_transactions", "stomp.max_transaction_bytes"],
         &["ended.stomp_limit"],
     ),
+    row(
+        "Queues",
+        &["broker.max_queues", "broker.max_queue_bytes", "broker.queue.max_messages", "broker.queue.max_bytes"],
+        &[],
+    ),
+    row("Histories", &["broker.max_histories", "broker.max_history_bytes"], &[]),
+    row(
+        "Destinations that somebody listens to",
+        &["broker.directory.max_patterns", "broker.directory.max_wildcard_segments"],
+        &[],
+    ),
+    row("Who is on a topic", &["broker.max_presences"], &["limit_hits.presence"]),
     row("Sessions of one user", &["messaging.max_sessions_per_user"], &[]),
     row("Feeds", &["feeds.max_destinations", "feeds.max_wait"], &["refused.feed_rate", "refused.feed_overloaded"]),
     row(
@@ -148,6 +164,7 @@ impl CommonSettings {
             "origins": own.origins,
             "auth": { "failures_per_minute": self.failures_per_minute },
             "stomp": self.stomp,
+            "broker": self.broker,
             "messaging": self.messaging,
             "feeds": self.feeds,
             "rates": self.rates,
@@ -204,7 +221,7 @@ mod tests {
     #[test]
     fn every_row_names_counters_that_there_are() {
         let rates = RateLimits::new(&RateSettings::default(), crate::node::now());
-        let rates: Vec<_> = rates.hits().map(|(name, _)| name).chain(["connect_failures"]).collect();
+        let rates: Vec<_> = rates.hits().map(|(name, _)| name).chain(["connect_failures", "presence"]).collect();
         for hit in OF_SERVER.iter().chain(OF_ALL).chain(OF_STOMP).flat_map(|kind| kind.hits) {
             let (map, key) = hit.split_once('.').unwrap();
             let known = match map {

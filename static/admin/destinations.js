@@ -2,6 +2,7 @@
 
 import { debounce, el, empty, setText } from './dom.js';
 import { bytes, count } from './format.js';
+import { history } from './history.js';
 import { Table } from './table.js';
 
 const EVERY_MS = 2000;
@@ -12,7 +13,8 @@ export function destinations({ api, about, endpointPicker }) {
   // Each page begins behind the last of the one before.
   const state = { begins: [''] };
   const search = el('input', { type: 'search', id: 'search', placeholder: '/topic/…', maxlength: 256, autocomplete: 'off', 'aria-label': 'Only destinations that begin with' });
-  const table = new Table('Destinations', columns());
+  const kept = history(api);
+  const table = new Table('Destinations', columns((destination) => kept.open(picker.value, destination)));
   const status = el('p', { class: 'hint', role: 'status' });
   const nothing = empty('');
   const picker = endpointPicker(() => again(), brokers);
@@ -53,12 +55,12 @@ export function destinations({ api, about, endpointPicker }) {
   load();
   const timer = setInterval(() => document.hidden || load(), EVERY_MS);
   const foot = el('div', { class: 'table-foot' }, status, pager);
-  return { element: el('div', {}, head, el('section', { class: 'card' }, table.element, nothing, foot)), stop: () => clearInterval(timer) };
+  return { element: el('div', {}, head, el('section', { class: 'card' }, table.element, nothing, foot), kept.element), stop: () => clearInterval(timer) };
 }
 
-function columns() {
+function columns(open) {
   return [
-    { title: 'Destination', name: true, fill: name },
+    { title: 'Destination', name: true, fill: name(open) },
     { title: 'Kind', wide: true, text: ({ kind }) => kind },
     { title: 'Subscribers', number: true, text: ({ subscribers }) => count(subscribers) },
     { title: 'Waiting', number: true, fill: waiting },
@@ -68,9 +70,12 @@ function columns() {
   ];
 }
 
-function name(cell, { destination }) {
-  if (!cell.firstChild) cell.append(el('code', {}, destination));
-}
+/** Where something is kept, the name opens it. */
+const name = (open) => (cell, { destination, history: kept }) => {
+  if (cell.firstChild?.localName === (kept ? 'button' : 'code')) return;
+  const text = el('code', {}, destination);
+  cell.replaceChildren(kept ? el('button', { type: 'button', class: 'link', title: 'Shows what is kept', onclick: () => open(destination) }, text) : text);
+};
 
 function waiting(cell, { queue, subscribers }) {
   setText(cell, queue ? count(queue.messages) : '');

@@ -4,6 +4,7 @@ import { disconnect } from './confirm.js';
 import { el, empty, setText } from './dom.js';
 import { follow } from './feed.js';
 import { age, bytes, clock, count, words } from './format.js';
+import { message, visible } from './message.js';
 
 const EVERY_MS = 2000;
 /** How many messages of a watch are kept on the page. */
@@ -116,26 +117,17 @@ function* rows(told) {
   else if (told.what === 'ended') yield notice(`${clock(told.time)} Ended: ${told.code} ${told.reason} (${words(told.ending)})`, 'bad');
   else {
     if (told.missed > 0) yield notice(`${count(told.missed)} messages went by too fast to be shown.`, 'bad');
-    yield message(told);
+    yield row(told);
   }
 }
 
 const notice = (text, kind = '') => el('li', { class: `watch-note ${kind}` }, text);
 
-function message({ time, direction, bytes: size, cut, kind, text = '' }) {
+function row({ time, direction, bytes: size, cut, kind, text = '' }) {
   const whole = kind === 'rest' ? '(the rest of a frame, not shown: it could be a part of a secret)' : visible(text) + (cut ? ' …' : '');
-  const [first, ...more] = whole.split('\n').filter((line, at, all) => line || at < all.length - 1);
-  const destination = more.find((line) => /^destination:/.test(line));
-  const summary = [first, destination].filter(Boolean).join('  ');
-  const content = more.length > 0
-    ? el('details', {}, el('summary', {}, el('code', {}, summary || '(line end)')), el('pre', {}, whole))
-    : el('code', {}, first || '(line end)');
+  const lines = whole.split('\n');
+  const destination = lines.find((line, at) => at > 0 && line.startsWith('destination:'));
   const arrow = el('span', { class: 'arrow', title: direction === 'in' ? 'from the client' : 'to the client' }, direction === 'in' ? '→' : '←');
-  return el('li', { class: `watch-row ${direction}` },
-    el('time', {}, clock(time, true)), arrow, el('div', { class: 'watch-text' }, content), el('span', { class: 'size' }, bytes(size)));
+  const content = el('div', { class: 'watch-text' }, message(whole, [lines[0], destination].filter(Boolean).join('  ')));
+  return el('li', { class: `watch-row ${direction}` }, el('time', {}, clock(time, true)), arrow, content, el('span', { class: 'size' }, bytes(size)));
 }
-
-/** Control characters are written out, but for those that only end lines and STOMP frames. */
-const visible = (text) =>
-  text.replaceAll('\r\n', '\n').replace(/\0\n*$/, '').replace(/[\0-\x08\x0b-\x1f\x7f]/g, (character) =>
-    `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);

@@ -259,6 +259,12 @@ describe('the admin page', () => {
     await connect('dora');
     const { context, page } = await operate('destinations');
     await page.waitForSelector('tbody tr:has-text("/topic/kept/news")');
+    await say('dora', 'SEND\ndestination:/topic/kept/news\n\n<i>the last news</i>\0');
+    await page.waitForSelector('tbody button:has-text("/topic/kept/news")');
+    await page.click('tbody button:has-text("/topic/kept/news")');
+    await page.waitForSelector('.history .watch-row:has-text("<i>the last news</i>")');
+    await picture(page, 'admin-destinations');
+    await page.click('.history button:text-is("Close")');
     await page.fill('#search', '/topic/other');
     await page.waitForSelector('.empty:has-text("Nothing begins like that.")');
     await crowd.evaluate(() => {
