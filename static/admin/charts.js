@@ -113,7 +113,7 @@ export class Chart {
     setText(this.#when, at ? clock(at.time) : '');
     const rows = this.#series.map(({ name, points }) => {
       const value = (at ? points[at.index] : points.at(-1))?.[1] ?? 0;
-      return el('li', { class: this.#colour(name) }, el('span', {}, name), el('b', {}, this.#format(value)));
+      return el('li', { class: this.#colour(name) }, el('span', {}, name), ' ', el('b', {}, this.#format(value)));
     });
     this.#legend.replaceChildren(...rows);
   }

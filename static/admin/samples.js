@@ -26,7 +26,7 @@ export class Samples {
 
   /** `[time, value]` of each sample; `pick` makes a number of one. */
   gauge(pick) {
-    return this.#recent().map((sample) => [sample.time, pick(sample)]);
+    return this.recent().map((sample) => [sample.time, pick(sample)]);
   }
 
   /** `[time, per second]` of a counter, from each sample to the next. */
@@ -45,13 +45,13 @@ export class Samples {
     return bins;
   }
 
-  #recent() {
+  recent() {
     const since = (this.latest?.time ?? 0) - WINDOW_MS;
     return this.#samples.filter((sample) => sample.time >= since);
   }
 
   #steps() {
-    const recent = this.#recent();
+    const recent = this.recent();
     return recent.slice(1).map((to, at) => [recent[at], to]);
   }
 }
@@ -65,9 +65,10 @@ const endpoints = (sample, name) => (name ? [sample.endpoints[name]].filter(Bool
 export const sum = (name, pick) => (sample) =>
   endpoints(sample, name).reduce((total, endpoint) => total + (pick(endpoint) ?? 0), 0);
 
-/** All labels that a map of the endpoints has had. */
+/** All labels that a map of the endpoints has had in these minutes: what is gone now has been there. */
 export function labels(samples, name, map) {
-  return Object.keys(totals(samples.latest, name, map)).sort();
+  const had = samples.recent().flatMap((sample) => endpoints(sample, name).flatMap((endpoint) => Object.keys(endpoint[map])));
+  return [...new Set(had)].sort();
 }
 
 /** A map of the endpoints, added up. */

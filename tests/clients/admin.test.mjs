@@ -164,7 +164,8 @@ describe('the admin page', () => {
     await page.waitForSelector('.plot .line.series-2[d*="L"]', { state: 'attached' });
     await page.waitForSelector('.legend li:has-text("raw websocket")');
     await leave('mover');
-    await page.waitForSelector('.legend li:has-text("client")');
+    await page.waitForSelector('.legend li:has(span:text-is("client"))');
+    await page.waitForSelector('.legend li:has-text("raw websocket 0")');
     await page.waitForSelector('.plot .bar rect', { state: 'attached' });
     await page.hover('.plot >> nth=0', { position: { x: 300, y: 60 } });
     await page.waitForSelector('.crosshair', { state: 'attached' });
