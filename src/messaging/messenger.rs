@@ -192,8 +192,8 @@ impl Messenger {
     /// What the broker of this node has at present: destinations that somebody listens to or of which something is kept, and
     /// patterns that somebody listens to. Users' own are not among them; [`users`](Self::users) has those.
     ///
-    /// Whatever is there all the time is found. It looks at every name that there is, a few at a time, which takes about
-    /// half a second for a million: call it where that stops nobody.
+    /// Whatever is there all the time is found. It looks at every name that there is, a few at a time, which takes a
+    /// while where there are a million: call it where that stops nobody.
     pub fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
         self.outlet.destinations(query)
     }

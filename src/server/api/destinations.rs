@@ -78,7 +78,7 @@ pub(super) fn query(
 }
 
 impl DestinationPage {
-    /// Beside the threads that serve: looking at a million names takes some tenths of a second.
+    /// Beside the threads that serve: looking at a million names takes a while.
     pub(super) async fn of(messenger: &Messenger, query: DestinationQuery) -> Result<Self, Refusal> {
         let messenger = messenger.clone();
         let page = spawn_blocking(move || messenger.destinations(&query)).await;

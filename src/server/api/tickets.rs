@@ -19,13 +19,13 @@ pub(super) struct NewTicket {
     #[oai(default)]
     claims: BTreeMap<String, Value>,
     /// For how many seconds it is good: 30 if nothing is said, at most as `auth.tickets.max_time` allows.
-    #[oai(validator(minimum(value = "1")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     expires_in: Option<u32>,
     /// How often it can be used.
     #[oai(default = "once", validator(minimum(value = "1"), maximum(value = "100")))]
     uses: u32,
     /// After how many seconds from now sessions end that come in with it. If nothing is said they do not.
-    #[oai(validator(minimum(value = "1")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "4294967295")))]
     session_expires_in: Option<u32>,
 }
 
