@@ -2,7 +2,7 @@
 # Runs every test of Byway, from a clean checkout, and installs what they need.
 #
 #   tests/run.sh            everything
-#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples feeds
+#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples feeds proxies
 #                           stomp_node stomp_browser stomp_python stomp_spring autobahn bench
 #
 # Each suite's output is kept in tests/.cache/logs. The last line counts all tests of all suites; the exit status is
@@ -16,8 +16,8 @@ logs=$cache/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds stomp_node stomp_browser
-  stomp_python stomp_spring autobahn bench)
+[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds proxies stomp_node
+  stomp_browser stomp_python stomp_spring autobahn bench)
 
 wanted() {
   local suite
@@ -94,6 +94,18 @@ clients() {
     node --test "tests/clients/$1.test.mjs"
 }
 
+# Real proxies in front of the server.
+proxies() {
+  local program
+  for program in nginx haproxy squid privoxy varnishd lighttpd; do
+    if ! PATH=$PATH:/usr/sbin type -P "$program" >/dev/null; then
+      echo "   proxies: skipped, as there is no $program, and it could not be installed"
+      return 77
+    fi
+  done
+  clients proxies
+}
+
 # start COMMAND...: starts a server, and waits for the address that it prints.
 start() {
   output=$(mktemp)
@@ -149,9 +161,9 @@ bench() {
   cargo bench --locked --bench budgets -- --quick
 }
 
-for name in node browser demo examples feeds stomp_node stomp_browser stomp_python stomp_spring; do
+for name in proxies node browser demo examples feeds stomp_node stomp_browser stomp_python stomp_spring; do
   if wanted "$name"; then
-    tests/install.sh
+    tests/install.sh "$name"
     break
   fi
 done
