@@ -28,6 +28,10 @@ have_python() {
   type -P python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null
 }
 
+can_be_root() {
+  [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null
+}
+
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
@@ -108,8 +112,8 @@ have_proxies() {
 
 install_proxies() {
   local policy=/usr/sbin/policy-rc.d made='' service missing=()
-  if have_proxies || ! type -P apt-get >/dev/null; then
-    return
+  if have_proxies || ! type -P apt-get >/dev/null || ! can_be_root; then
+    return 0
   fi
   for service in nginx haproxy squid privoxy varnish lighttpd; do
     PATH=$PATH:/usr/sbin type -P "${service/%varnish/varnishd}" >/dev/null || missing+=("$service")
