@@ -24,7 +24,7 @@ auth.anonymous = "allow"
 broker.history = [{ pattern = "/topic/**" }]
 feeds.heartbeat = "1s"
 api.keys = [{ name = "tests", hash = "sha256:${createHash('sha256').update(key).digest('hex')}", allow = ["publish", "read"] }]
-${Object.entries({ echo: 'echo', stomp: 'stomp', full: 'echo' }).map(([name, app]) => `
+${Object.entries({ echo: 'echo', stomp: 'stomp', leaving: 'stomp', full: 'echo' }).map(([name, app]) => `
 [endpoints.${name}]
 path = "/chat-${name}"
 app = "${app}"
@@ -38,7 +38,7 @@ limits.max_sessions = 1
 const columns = {
   websocket: ways.websocket, xhr_streaming: ways.xhr_streaming, xhr: ways.xhr, eventsource: ways.eventsource,
   htmlfile: ways.htmlfile, jsonp: ways.jsonp, feed_events: ways.feed_events, feed_lines: ways.feed_lines,
-  feed_poll: ways.feed_poll, '100 KB': ways.large, idle: ways.idle, address: ways.address, 'own page': ways.own_page,
+  feed_poll: ways.feed_poll, '100 KB': ways.large, idle: ways.idle, leaving: ways.leaving, address: ways.address, 'own page': ways.own_page,
   refusal: ways.refusal,
 };
 /** What has to get through everything. */
@@ -68,10 +68,10 @@ after(async () => {
 const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' };
 const backend = {
   async publish(destination, body) {
-    const answer = await fetch(`${server.base}/api/publish`, { method: 'POST', headers, body: JSON.stringify({ destination, body }) });
+    const answer = await fetch(`${server.base}/api/publish?endpoint=stomp`, { method: 'POST', headers, body: JSON.stringify({ destination, body }) });
     assert.equal(answer.status, 200, await answer.text());
   },
-  sessions: async () => (await fetch(`${server.base}/api/sessions?endpoint=echo&limit=1000`, { headers })).json(),
+  sessions: async (endpoint) => (await fetch(`${server.base}/api/sessions?endpoint=${endpoint}&limit=1000`, { headers })).json(),
 };
 
 function freePort() {

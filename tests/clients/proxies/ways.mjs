@@ -259,7 +259,7 @@ export async function idle(way, server) {
 
 export async function address(way, server) {
   await way.ask(`/chat-echo/000/${randomUUID()}/xhr`, { method: 'POST', body: '' }).whole();
-  const { sessions } = await server.sessions();
+  const { sessions } = await server.sessions('echo');
   return sessions.some(({ address }) => address === way.from) ? YES : no("the proxy's");
 }
 
@@ -267,6 +267,20 @@ export async function own_page(way) {
   const headers = { Origin: `http://${way.host}` };
   const { status } = await way.ask(`/chat-echo/000/${randomUUID()}/xhr`, { method: 'POST', body: '', headers }).whole();
   return status === 200 ? YES : no(status || 'silence');
+}
+
+/** Nobody else is at this endpoint. Within two heartbeats whoever writes to a client that has left learns of it. */
+export async function leaving(way, server) {
+  const stream = way.ask('/chat-leaving/feed/topic/a?format=lines');
+  const becomes = async (count, ms) => {
+    for (const until = Date.now() + ms; Date.now() < until; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      if ((await server.sessions('leaving')).sessions.length === count) return true;
+    }
+    return false;
+  };
+  const came = await becomes(1, SOON);
+  stream.leave();
+  return came && (await becomes(0, IDLE)) ? YES : no(came ? 'unnoticed' : 'silence');
 }
 
 /** The endpoint takes one session, which is there already. */
