@@ -46,7 +46,7 @@ pub use node::{
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};
-pub use transport::Endpoint;
+pub use transport::{Endpoint, FeedEndpoint};
 
 /// The README's program is compiled with the other examples, and so are the guides' examples.
 #[cfg(doctest)]

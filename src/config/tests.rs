@@ -98,6 +98,20 @@ fn paths_are_absolute_plain_and_apart() {
 }
 
 #[test]
+fn an_endpoint_that_speaks_stomp_may_have_its_feeds_at_a_short_path_too() {
+    let endpoint =
+        |app: &str, path: &str| format!("[endpoints.a]\npath = \"/a\"\napp = \"{app}\"\nfeed_path = \"{path}\"");
+    let feeds = |file: &str| of_file(file, &[]).unwrap().1.site.endpoints.pop().unwrap().feed_path;
+    assert_eq!(feeds("").as_deref(), Some("/feed"));
+    assert_eq!(feeds(&endpoint("stomp", "/live")).as_deref(), Some("/live"));
+    assert_eq!(feeds("[endpoints.a]\npath = \"/a\"\napp = \"stomp\""), None);
+    refused(&endpoint("chat", "/live"), "endpoints.a.feed_path = \"/live\": expected only where app = \"stomp\"");
+    refused(&endpoint("stomp", "/a/feed"), "overlaps with endpoints.a.path = \"/a\"");
+    refused(&endpoint("stomp", "/api"), "overlaps with /api");
+    refused(&endpoint("stomp", "live"), "expected an absolute path");
+}
+
+#[test]
 fn an_endpoint_s_own_complaint_is_told_with_the_endpoint_s_name() {
     let file = "[endpoints.a]\npath = \"/a\"\napp = \"echo\"\nsession.queue_messages = 0";
     refused(file, "endpoints.a.session.queue_messages = 0: ");

@@ -48,6 +48,11 @@ impl Receiver {
         self.how = Detach::Last;
     }
 
+    /// Counts a message that did not come through the session's queue.
+    pub(super) fn handed_out(&self, bytes: usize) {
+        self.cell.with(|session| session.handed_out(bytes));
+    }
+
     /// Ends the session. What it has queued still comes, then the last word.
     pub(super) fn close_session(&self, disconnect: Disconnect) {
         self.cell.close(disconnect);

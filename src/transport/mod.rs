@@ -19,8 +19,8 @@ mod upgrade;
 mod websocket;
 mod xhr;
 
-pub use endpoint::Endpoint;
-pub(crate) use held::Held;
+pub use endpoint::{Endpoint, FeedEndpoint};
+pub(crate) use held::{Coming, Held, Waits};
 pub(crate) use request::{BodyError, client_address, read_body};
 pub(crate) use upgrade::RawUpgrade;
 

@@ -8,16 +8,16 @@ use super::refusal::FeedRefusal;
 use super::settings::FeedSettings;
 use super::speaker::FeedSpeaker;
 use crate::broker::Kind;
-use crate::messaging::{Client, ClientInfo, Event, Inbound, SubscribeAddress};
+use crate::messaging::{AddressError, Client, ClientInfo, Event, Inbound, SubscribeAddress};
 use crate::model::{DestinationPattern, Disconnect, Headers, Principal, Secret, Transport};
-use crate::node::broker;
+use crate::node::broker::{self, Place};
 use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
 use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
 use crate::node::stomp::{Denied, Excess, Shared, time_left};
 use crate::node::{self, now};
-use crate::policy::{self, Action, AuthError, SessionRate};
+use crate::policy::{self, AuthError, SessionRate};
 use crate::protocol::feed::Format;
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
@@ -138,14 +138,16 @@ impl Feeds {
             return Err(FeedRefusal::forbidden("the application does not allow it"));
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
-        let is_own = matches!(address, SubscribeAddress::OwnUser(_));
-        if !is_own && !self.shared.allows(client, Action::Subscribe, &destination, false).await {
+        if !self.shared.may_subscribe(client, &destination, &address).await {
             return Err(FeedRefusal::forbidden(format!("the rules do not allow {}", destination.as_str())));
         }
         let source = self.source_at(address)?;
         let is_poll = client.transport() == Transport::FeedPoll;
         match &source {
             Source::Topic(topic) if self.shared.broker.settings().history(topic).is_some() => Ok(source),
+            Source::Presence(_) if is_poll => Err(FeedRefusal::bad_request(
+                "who is present has no past that a poll could begin at: read it as a stream",
+            )),
             _ if is_poll => Err(no_history(&destination)),
             _ => Ok(source),
         }
@@ -158,6 +160,7 @@ impl Feeds {
                 let own = self.shared.messaging().user_destination(&suffix);
                 return own.map(Source::Own).map_err(|error| FeedRefusal::bad_request(error.to_string()));
             }
+            SubscribeAddress::Presence { at, of } => return self.presence(Place { at, of }),
             SubscribeAddress::Broker(pattern) => pattern,
         };
         match self.shared.broker.settings().kind_of_pattern(&pattern)? {
@@ -165,6 +168,13 @@ impl Feeds {
             Kind::Queue => {
                 Err(FeedRefusal::bad_request("a feed is of topics: what comes from a queue has to be acknowledged"))
             }
+        }
+    }
+
+    fn presence(&self, place: Place) -> Result<Source, FeedRefusal> {
+        match self.shared.broker.settings().presence(&place.of) {
+            Some(_) => Ok(Source::Presence(place)),
+            None => Err(AddressError::NoPresence.into()),
         }
     }
 
@@ -190,6 +200,7 @@ impl Feeds {
             format: if transport == Transport::FeedEvents { Format::Events } else { Format::Lines },
             alone: sources.len() == 1 && !poll,
             listening: Vec::new(),
+            attending: Vec::new(),
             positions: Vec::new(),
             late: VecDeque::new(),
         };
@@ -200,9 +211,9 @@ impl Feeds {
         if listens.is_err() {
             cell.close(Disconnect::OVERLOADED);
         }
-        let Opened { listening, positions, late, format, alone, .. } = opened;
+        let Opened { listening, attending, positions, late, format, alone, .. } = opened;
         let (shared, token_id) = (Arc::clone(&self.shared), identity.token_id);
-        let speaker = FeedSpeaker { shared, client: client.clone(), token_id, listening, destinations };
+        let speaker = FeedSpeaker { shared, client: client.clone(), token_id, listening, attending, destinations };
         tokio::spawn(drive(cell, Box::new(speaker), Input::Inbox));
         listens?;
         let receiver = receiver.map_err(|_| node::OpenError::Draining)?;

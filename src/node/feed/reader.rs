@@ -171,7 +171,11 @@ impl Feed {
             Past::Kept(publication) => format.message(publication),
             Past::Gap(destination, missed) => format.gap(destination, *missed),
         };
-        self.records.content(late.slot, late.position, &content)
+        let written = self.records.content(late.slot, late.position, &content);
+        if let Past::Kept(_) = late.what {
+            self.receiver.handed_out(written.len());
+        }
+        written
     }
 
     /// A single message's bytes are shared with all who get the same.
