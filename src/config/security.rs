@@ -4,7 +4,7 @@ use super::{Config, Problem};
 use crate::messaging::Messages;
 use crate::model::SettingsError;
 use crate::node::Stomp;
-use crate::policy::{Authenticator, RateSettings, Rules, TokenSettings};
+use crate::policy::{Authenticator, RateSettings, Rules, TicketSettings, TokenSettings};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Security {
     /// Where tokens may be.
     pub tokens: TokenSettings,
+    /// What tickets may be made.
+    pub tickets: TicketSettings,
     /// Decides who a client is.
     pub authenticator: Arc<dyn Authenticator>,
     /// Decides what a client may do.
@@ -34,7 +36,10 @@ impl Security {
     /// Puts these policies into an endpoint.
     fn protect(&self, stomp: Stomp) -> Stomp {
         let stomp = stomp.authenticator(Arc::clone(&self.authenticator)).authorizer(Arc::clone(&self.rules));
-        let stomp = stomp.tokens(self.tokens.clone()).failures_per_minute(self.failures_per_minute);
+        let stomp = stomp
+            .tokens(self.tokens.clone())
+            .tickets(self.tickets.clone())
+            .failures_per_minute(self.failures_per_minute);
         stomp.rates(self.rates.clone())
     }
 }
@@ -53,6 +58,7 @@ impl Config {
         self.rates.validate()?;
         Ok(Security {
             tokens: self.auth.token.clone(),
+            tickets: self.auth.tickets.clone(),
             authenticator: self.auth.load()?,
             rules: Arc::new(Rules::new(&self.rules)?),
             rates: self.rates.clone(),

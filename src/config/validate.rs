@@ -53,7 +53,13 @@ impl Config {
             trusted_proxies: self.trusted_proxies(),
             log: self.log.clone(),
             security,
-            site: Site { demo: self.demo && self.has_chat(), metrics: self.metrics, endpoints, api: self.api.clone() },
+            site: Site {
+                demo: self.demo && self.has_chat(),
+                metrics: self.metrics,
+                endpoints,
+                api: self.api.clone(),
+                api_counts: Arc::default(),
+            },
         })
     }
 

@@ -76,7 +76,7 @@ impl StompSpeaker {
         let early = self.early_token.take();
         let token = self.shared.tokens.token_from(headers).map(|token| token.or(early));
         let remote = self.client.remote_addr();
-        Ok(self.shared.admit(remote, token, (login, passcode), known).await?)
+        Ok(self.shared.admit(remote, token, (login, passcode), known, false).await?)
     }
 
     /// A message to [`REFRESH`](super::send::REFRESH): the session goes on with the token that it brings, if that is the

@@ -5,8 +5,8 @@ use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::broker::Present;
 use crate::messaging::{
-    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress,
-    Users,
+    Client, DestinationPage, DestinationQuery, Dispatcher, Event, HistoryPage, HistoryQuery, MessagesError,
+    MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress, Users,
 };
 use crate::model::{
     Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError, Transport,
@@ -17,7 +17,8 @@ use crate::node::hub::Hub;
 use crate::node::now;
 use crate::policy::{
     Access, Action, AddressKey, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity,
-    RateLimits, Revocation, Revocations, RevocationsFull, TokenSettings,
+    RateLimits, Revocation, Revocations, RevocationsFull, Shown, Ticket, TicketError, TicketRequest, Tickets,
+    TokenSettings, is_ticket,
 };
 use crate::protocol::stomp::StompSettings;
 use bytestring::ByteString;
@@ -49,6 +50,7 @@ pub(in crate::node) struct Shared {
     pub(in crate::node) tokens_in_use: TokensInUse,
     pub(super) phrases: Phrases,
     revocations: Revocations,
+    tickets: Tickets,
     authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
     node: OnceLock<Weak<Node>>,
@@ -70,6 +72,7 @@ impl Shared {
             tokens_in_use: TokensInUse::default(),
             phrases: Phrases::default(),
             revocations: Revocations::new(MAX_REVOCATIONS),
+            tickets: Tickets::new(stomp.tickets),
             authenticator: stomp.authenticator,
             authorizer: stomp.authorizer,
             node: OnceLock::new(),
@@ -104,17 +107,22 @@ impl Shared {
         disconnect: &Disconnect,
     ) {
         self.tokens_in_use.forget(client.id(), token_id);
+        if let Some(token) = token_id {
+            self.tickets.left(token, SystemTime::now());
+        }
         self.users.disconnected(client.id());
         self.tell(Event::Disconnected { client: client.clone(), disconnect: disconnect.clone() }).await;
     }
 
-    /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at.
+    /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at. A
+    /// client that says that it comes back may show a ticket again.
     pub(in crate::node) async fn admit(
         &self,
         remote: IpAddr,
         token: Result<Option<Secret>, AuthError>,
         (login, passcode): (Option<ByteString>, Option<ByteString>),
         known: Option<Principal>,
+        comes_back: bool,
     ) -> Result<Identity, Denied> {
         self.failures.check(AddressKey::from(remote), now()).map_err(Denied::TooManyFailures)?;
         let count = |error: AuthError| self.count_failure(remote, error);
@@ -123,19 +131,25 @@ impl Shared {
             return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
         }
         let credentials = Credentials { token, login, passcode: passcode.map(Into::into), remote };
-        self.identify(&credentials).await.map_err(count)
+        self.identify(&credentials, comes_back).await.map_err(count)
     }
 
     fn count_failure(&self, remote: IpAddr, error: AuthError) -> Denied {
-        if !error.is_temporary() {
+        if error.may_be_a_guess() {
             self.failures.failed(AddressKey::from(remote), now());
         }
         Denied::Auth(error)
     }
 
     /// Who shows these credentials, unless that was revoked.
-    async fn identify(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
-        let identity = self.authenticator.authenticate(credentials).await?;
+    async fn identify(&self, credentials: &Credentials, comes_back: bool) -> Result<Identity, AuthError> {
+        let identity = match credentials.token.as_ref().filter(|token| is_ticket(token.expose())) {
+            Some(ticket) => {
+                let shown = Shown { ticket: ticket.expose(), address: credentials.remote.into(), comes_back };
+                self.tickets.redeem(shown, SystemTime::now(), |id| self.tokens_in_use.has(id))?
+            }
+            None => self.authenticator.authenticate(credentials).await?,
+        };
         self.check_revocation(&identity)?;
         Ok(identity)
     }
@@ -180,6 +194,7 @@ impl Shared {
     /// else, and none of them is there.
     pub(in crate::node) fn attend(&self, client: &Client, destination: &DestinationPattern) -> Option<Attendance> {
         let destination = destination.as_destination()?;
+        self.broker.settings().presence(&destination)?;
         let principal = client.principal();
         let passes_by = principal.is_none() && client.transport() == Transport::FeedPoll;
         match passes_by {
@@ -231,6 +246,7 @@ impl Shared {
                 shared.rates.tidy(now());
                 shared.failures.tidy(now());
                 shared.revocations.forget_expired(SystemTime::now());
+                shared.tickets.forget_expired(SystemTime::now(), |id| shared.tokens_in_use.has(id));
             }
         });
     }
@@ -307,8 +323,22 @@ impl Outlet for Shared {
         Self::revoke(self, what, until)
     }
 
+    fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|_| TicketError::Unavailable)?;
+        self.tickets.issue(request, random, SystemTime::now(), |id| self.tokens_in_use.has(id))
+    }
+
     fn users(&self) -> &Users {
         &self.users
+    }
+
+    fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
+        self.broker.destinations(query)
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.broker.history(query)
     }
 
     fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
@@ -335,6 +365,10 @@ impl TokensInUse {
         if sessions.is_empty() {
             tokens.remove(token);
         }
+    }
+
+    fn has(&self, token: &ByteString) -> bool {
+        self.0.lock().contains_key(token)
     }
 
     fn sessions(&self, token: &ByteString) -> Vec<SessionId> {
