@@ -38,7 +38,10 @@ fn a_path_that_is_not_served_says_what_is() {
     let byway = Byway::start(&[]);
     let answer = get(&byway.address, "/nowhere");
     assert_eq!(answer.status(), "404");
-    assert_eq!(answer.body, "404: nothing is served here. What is: /, /chat, /echo, /stomp, /feed, /health, /metrics\n");
+    assert_eq!(
+        answer.body,
+        "404: nothing is served here. What is: /, /chat, /echo, /stomp, /feed, /health, /metrics\n"
+    );
 }
 
 #[test]
