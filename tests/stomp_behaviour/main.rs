@@ -56,6 +56,7 @@ macro_rules! every {
                 a_frame_may_come_in_many_messages
                 a_frame_that_does_not_end_in_time_ends_the_session
                 the_receipt_of_disconnect_is_the_last_word
+                whoever_asked_for_the_receipt_of_disconnect_has_a_second_to_close_by_itself
                 clients_that_come_and_go_leave_nothing_behind
             }
             topics {
