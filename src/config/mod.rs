@@ -3,20 +3,18 @@
 //! docs/operations.md lists every setting, and docs/byway.toml is the file with every default.
 
 mod error;
-mod feeds;
 mod load;
 mod security;
 mod validate;
 
 pub use error::{ConfigError, Problem};
-pub use feeds::FeedSection;
 pub use load::{Flag, Loaded, Origin};
 pub use security::Security;
 pub use validate::Parts;
 
 use crate::broker::BrokerSettings;
 use crate::messaging::MessagingSettings;
-use crate::node::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
+use crate::node::{FeedSettings, LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 use crate::policy::{AuthSettings, OriginSettings, RateSettings, RuleSettings};
 use crate::protocol::stomp::StompSettings;
 use crate::server::{ApiSettings, Application, ServerSettings};
@@ -53,7 +51,7 @@ pub struct Config {
     /// Whose destinations are whose, and what becomes of refusals.
     pub messaging: MessagingSettings,
     /// Feeds of all these endpoints.
-    pub feeds: FeedSection,
+    pub feeds: FeedSettings,
     /// The HTTP API for backends.
     pub api: ApiSettings,
     /// What is served, by name. A file that has any endpoint replaces the default ones: `chat`, `echo` and `stomp`.
@@ -124,6 +122,10 @@ pub struct EndpointSection {
     pub path: String,
     /// The built-in application that runs on it.
     pub app: Application,
+    /// Where its feeds are beside `/feed` below it, if it speaks STOMP: an absolute path. Default: nowhere; `/feed` of the
+    /// default endpoint `stomp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed_path: Option<String>,
     #[serde(default)]
     pub session: SessionSettings,
     #[serde(default)]
@@ -140,7 +142,11 @@ pub struct EndpointSection {
 
 impl Default for Config {
     fn default() -> Self {
-        let built_in = |app: Application| (app.name().to_owned(), EndpointSection::new(&format!("/{app}"), app));
+        let built_in = |app: Application| {
+            let feed_path = (app == Application::Stomp).then(|| "/feed".to_owned());
+            let endpoint = EndpointSection { feed_path, ..EndpointSection::new(&format!("/{app}"), app) };
+            (app.name().to_owned(), endpoint)
+        };
         Self {
             demo: true,
             metrics: true,
@@ -152,7 +158,7 @@ impl Default for Config {
             stomp: StompSettings::default(),
             broker: BrokerSettings::default(),
             messaging: MessagingSettings::default(),
-            feeds: FeedSection::default(),
+            feeds: FeedSettings::default(),
             api: ApiSettings::default(),
             endpoints: [Application::Chat, Application::Echo, Application::Stomp].map(built_in).into(),
         }
@@ -204,7 +210,17 @@ impl EndpointSection {
     /// An endpoint with default settings.
     pub fn new(path: &str, app: Application) -> Self {
         let Settings { session, websocket, sockjs, limits, origins, trusted_proxies } = Settings::default();
-        Self { path: path.to_owned(), app, session, websocket, sockjs, limits, origins, trusted_proxies }
+        Self {
+            path: path.to_owned(),
+            app,
+            feed_path: None,
+            session,
+            websocket,
+            sockjs,
+            limits,
+            origins,
+            trusted_proxies,
+        }
     }
 
     /// The settings alone.

@@ -44,7 +44,7 @@ impl Config {
     pub(super) fn stomp(&self, security: &Security) -> Stomp {
         let messages = Messages::new().settings(self.messaging.clone());
         let stomp = Stomp::new().settings(self.stomp.clone()).broker(self.broker.clone()).messages(messages);
-        security.protect(stomp.feeds(self.feeds.settings()))
+        security.protect(stomp.feeds(self.feeds.clone()))
     }
 
     /// Reads keys, checks rules and limits, and refuses what would not do what it seems to.

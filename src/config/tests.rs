@@ -1,25 +1,6 @@
 use super::*;
+use crate::policy::testing::TempFile;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// A file that goes with the test.
-struct TempFile(PathBuf);
-
-impl TempFile {
-    fn new(content: &str) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("byway-config-{}-{}.toml", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, content).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).ok();
-    }
-}
 
 /// What a file with this content becomes. The environment of the tests must not have settings.
 fn of_file(content: &str, flags: &[Flag]) -> Result<(Config, Parts), String> {
@@ -117,27 +98,17 @@ fn paths_are_absolute_plain_and_apart() {
 }
 
 #[test]
-fn the_only_endpoint_that_speaks_stomp_has_its_feeds_at_a_short_path_too() {
-    let endpoint = |name: &str, app: &str| format!("[endpoints.{name}]\npath = \"/{name}\"\napp = \"{app}\"\n");
-    let feeds = |file: &str| of_file(file, &[]).unwrap().1.site.feeds.map(|feeds| feeds.path);
-    let (news, two) = (endpoint("news", "stomp"), endpoint("news", "stomp") + &endpoint("sport", "stomp"));
+fn an_endpoint_that_speaks_stomp_may_have_its_feeds_at_a_short_path_too() {
+    let endpoint =
+        |app: &str, path: &str| format!("[endpoints.a]\npath = \"/a\"\napp = \"{app}\"\nfeed_path = \"{path}\"");
+    let feeds = |file: &str| of_file(file, &[]).unwrap().1.site.endpoints.pop().unwrap().feed_path;
     assert_eq!(feeds("").as_deref(), Some("/feed"));
-    assert_eq!(feeds(&format!("feeds.path = \"/live\"\n{news}")).as_deref(), Some("/live"));
-    assert_eq!(feeds(&format!("feeds.endpoint = \"sport\"\n{two}")).as_deref(), Some("/feed"));
-    for none in
-        [&format!("feeds.path = \"\"\n{two}"), &format!("feeds.enabled = false\n{two}"), &endpoint("feed", "echo")]
-    {
-        assert_eq!(feeds(none), None, "{none}");
-    }
-    refused(&two, "feeds.endpoint: is missing: news, sport speak STOMP");
-    refused(
-        &format!("feeds.endpoint = \"chat\"\n{news}"),
-        "feeds.endpoint = \"chat\": expected the name of an endpoint",
-    );
-    refused(&format!("feeds.path = \"/news/feed\"\n{news}"), "feeds.path = \"/news/feed\": overlaps with /news");
-    refused(&format!("{news}{}", endpoint("feed", "echo")), "feeds.path = \"/feed\": overlaps with /feed");
-    refused(&format!("feeds.path = \"/api\"\n{news}"), "overlaps with /api");
-    refused(&format!("feeds.path = \"feed\"\n{news}"), "expected an absolute path");
+    assert_eq!(feeds(&endpoint("stomp", "/live")).as_deref(), Some("/live"));
+    assert_eq!(feeds("[endpoints.a]\npath = \"/a\"\napp = \"stomp\""), None);
+    refused(&endpoint("chat", "/live"), "endpoints.a.feed_path = \"/live\": expected only where app = \"stomp\"");
+    refused(&endpoint("stomp", "/a/feed"), "overlaps with endpoints.a.path = \"/a\"");
+    refused(&endpoint("stomp", "/api"), "overlaps with /api");
+    refused(&endpoint("stomp", "live"), "expected an absolute path");
 }
 
 #[test]
@@ -203,7 +174,8 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
         "_burst",
         "max_age",
         "api.listen",
-        "feeds.endpoint",
+        "feeds.response_limit",
+        "stream_time",
     ];
     for origin in origins(&uncommented) {
         assert!(

@@ -28,6 +28,6 @@ pub use admission::Connections;
 pub use api::{ApiKeySettings, ApiSettings, KeyHash, Permission};
 pub use application::Application;
 pub use health::Health;
-pub use routes::{Mounted, MountedFeeds, Site};
+pub use routes::{Mounted, Site};
 pub use settings::ServerSettings;
 pub use tls::{TlsError, tls_config};

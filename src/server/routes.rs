@@ -17,6 +17,8 @@ pub struct Mounted {
     pub name: String,
     /// Its path, absolute and without a slash at the end.
     pub path: String,
+    /// Where its feeds are, too: another such path.
+    pub feed_path: Option<String>,
     /// What runs on it.
     pub application: Application,
     /// The endpoint itself.
@@ -25,22 +27,11 @@ pub struct Mounted {
     pub messenger: Option<Messenger>,
 }
 
-/// The feeds of one endpoint, where they are beside below the endpoint itself.
-#[derive(Debug, Clone)]
-pub struct MountedFeeds {
-    /// Their path, absolute and without a slash at the end.
-    pub path: String,
-    /// The endpoint.
-    pub byway: Byway,
-}
-
 /// Everything that the binary serves.
 #[derive(Debug, Default)]
 pub struct Site {
     /// The endpoints, whose paths must not overlap.
     pub endpoints: Vec<Mounted>,
-    /// The feeds that have a path of their own.
-    pub feeds: Option<MountedFeeds>,
     /// Whether the demo page is served at `/` and `/static`.
     pub demo: bool,
     /// Whether `/metrics` and `/health` are served.
@@ -62,9 +53,9 @@ impl Site {
         let mut routes = Route::new();
         for endpoint in &self.endpoints {
             routes = routes.nest(&endpoint.path, endpoint.byway.endpoint());
-        }
-        if let Some(feeds) = &self.feeds {
-            routes = routes.nest(&feeds.path, feeds.byway.feeds());
+            if let Some(path) = &endpoint.feed_path {
+                routes = routes.nest(path, endpoint.byway.feeds());
+            }
         }
         if self.demo {
             routes = assets().into_iter().fold(routes, |routes, asset| routes.at(asset.path, get(asset)));
@@ -92,8 +83,12 @@ impl Site {
 
     /// What a wrong path is answered with.
     fn not_found(&self) -> String {
-        let mut paths: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.path.as_str()).collect();
-        paths.extend(self.feeds.iter().map(|feeds| feeds.path.as_str()));
+        let endpoints = self.endpoints.iter();
+        let mut paths: Vec<_> = endpoints
+            .flat_map(|endpoint| [Some(&endpoint.path), endpoint.feed_path.as_ref()])
+            .flatten()
+            .map(String::as_str)
+            .collect();
         if self.demo {
             paths.insert(0, "/");
         }

@@ -1,6 +1,7 @@
 //! `GET /feed/...`: topics for those who only listen and speak nothing but HTTP. docs/feeds.md says how it looks to them.
 
-use super::exchange::{Exchange, client_address};
+use super::exchange::Exchange;
+use super::request::client_address;
 use super::{Held, held, respond};
 use crate::model::{DestinationPattern, Transport};
 use crate::node::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Node, Polled};
@@ -42,7 +43,7 @@ struct Asked {
     transport: Transport,
     destinations: Vec<DestinationPattern>,
     beginning: Beginning,
-    /// How long a poll waits at the most; `None` is as long as it may.
+    /// How long a poll waits, or a stream lasts, at the most; `None` is as long as it may.
     wait: Option<Duration>,
 }
 
@@ -80,11 +81,12 @@ impl Asked {
         let Self { transport, destinations, beginning, wait } = self;
         let request = FeedRequest {
             transport,
-            remote: client_address(&exchange.node, &exchange.request),
+            remote: client_address(&exchange.node.proxies, &exchange.request),
             principal: exchange.principal().cloned(),
             token: feeds.token(exchange.request.headers(), exchange.request.uri().query()),
             destinations,
             beginning,
+            wait,
         };
         let feed = feeds.open(&exchange.node, request).await?;
         let max_wait = feeds.settings.max_wait;

@@ -45,8 +45,8 @@ fn a_path_that_is_not_served_says_what_is() {
 }
 
 #[test]
-fn the_feeds_of_the_only_stomp_endpoint_have_a_short_path() {
-    let file = "broker.history = [{ pattern = \"/topic/**\" }]\n[endpoints.news]\npath = \"/news\"\napp = \"stomp\"";
+fn the_feeds_of_an_endpoint_may_have_a_short_path() {
+    let file = "broker.history = [{ pattern = \"/topic/**\" }]\n[endpoints.news]\npath = \"/news\"\napp = \"stomp\"\nfeed_path = \"/feed\"";
     let byway = Byway::start_in(Folder::new().with("byway.toml", file), &["--config", "byway.toml"]);
     for target in ["/feed/topic/a?", "/feed?destination=/topic/a&", "/news/feed/topic/a?"] {
         let answer = get(&byway.address, &format!("{target}format=poll&wait=0"));

@@ -17,6 +17,7 @@ mod requests;
 mod sse;
 mod stage;
 mod streams;
+mod turns;
 
 use byway::Transport;
 use std::future::Future;

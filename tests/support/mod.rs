@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod gate;
+pub mod proxy;
 pub mod stage;
 pub mod stomp;
 

@@ -3,7 +3,7 @@
 use crate::messaging::{Client, Event};
 use crate::model::{DestinationPattern, Disconnect, Message};
 use crate::node::SessionHandle;
-use crate::node::broker::Listening;
+use crate::node::broker::{Attendance, Listening};
 use crate::node::handler::Speaker;
 use crate::node::stomp::Shared;
 use bytestring::ByteString;
@@ -16,6 +16,7 @@ pub(super) struct FeedSpeaker {
     pub(super) client: Client,
     pub(super) token_id: Option<ByteString>,
     pub(super) listening: Vec<Listening>,
+    pub(super) attending: Vec<Attendance>,
     /// Where, as the client wrote it.
     pub(super) destinations: Vec<DestinationPattern>,
 }
@@ -32,6 +33,7 @@ impl FeedSpeaker {
 
     async fn leave(&mut self, disconnect: &Disconnect) {
         self.listening.clear();
+        self.attending.clear();
         self.shared.part(&self.client, self.token_id.as_ref(), disconnect).await;
     }
 }
