@@ -122,12 +122,12 @@ impl Broker {
         self.published.load(Ordering::Relaxed)
     }
 
-    /// A history has the publications in the order in which subscribers get them.
+    /// A history has the publications in the order in which subscribers get them, and none that was refused.
     fn publish_to_topic(&self, publication: Publication) -> Result<(), hub::PublishError> {
         let destination = publication.destination.clone();
+        let size = publication.size();
         self.topics.in_order(&destination, || {
-            let publication = self.histories.record(publication);
-            self.topics.publish(&self.accept(publication))
+            self.topics.publish(&destination, size, || self.accept(self.histories.record(publication)))
         })
     }
 
