@@ -4,10 +4,13 @@ use super::arguments::SubscribeArguments;
 use super::client::{Beginning, Credentials, Failure, Heard, Protocol, Subscription, Target, Wanted};
 use super::signals::Signals;
 use byway::Secret;
+use std::future::pending;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
 
 /// Where the token is. A command line can be read by everybody on the machine.
 const TOKEN: &str = "BYWAY_TOKEN";
@@ -25,6 +28,7 @@ pub fn subscribe(arguments: &SubscribeArguments) -> Result<ExitCode, String> {
         let mut signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
         tokio::select! {
             ended = subscriber.run() => ended,
+            () = reader_is_gone() => Ok(()),
             _ = signals.next() => Ok(()),
         }
     })?;
@@ -140,6 +144,20 @@ impl Printer {
         printed.is_ok() && self.left != Some(0)
     }
 }
+
+/// Ready when nobody reads stdout any more, such as a `head` that has enough; otherwise only the next message would show it.
+/// Files and terminals do not go, and cannot be waited for.
+async fn reader_is_gone() {
+    // A pipe that is opened anew does not wait, and leaves stdout's own writes as they are.
+    match pipe::OpenOptions::new().open_sender("/dev/stdout") {
+        Ok(pipe) if pipe.ready(Interest::ERROR).await.is_ok() => {}
+        Err(error) if error.raw_os_error() == Some(NO_READER) => {}
+        _ => pending().await,
+    }
+}
+
+/// ENXIO: why a pipe that nobody reads cannot be opened (fifo(7)).
+const NO_READER: i32 = 6;
 
 fn complain(text: &str) {
     // Nobody reads a closed pipe: nothing to report.
