@@ -9,7 +9,7 @@ use tungstenite::Message;
 /// Feeds that poll need a history.
 const HISTORY: &str = "[broker]\nhistory = [{ pattern = \"/topic/**\", messages = 1000 }]";
 
-const SHORT: [&str; 9] = ["--subscribers", "5", "--rate", "100", "--duration", "400ms", "--warmup", "100ms", "--json"];
+const SHORT: [&str; 7] = ["--rate", "100", "--duration", "400ms", "--warmup", "100ms", "--json"];
 
 /// Runs a load; its exit code and its report.
 fn bench(url: &str, more: &[&str]) -> (i32, Value) {
@@ -27,7 +27,7 @@ fn every_message_comes_to_everybody_over_every_transport_and_costs_something() {
     for transport in
         ["websocket", "raw_websocket", "xhr_streaming", "xhr", "eventsource", "feed_events", "feed_lines", "feed_poll"]
     {
-        let (code, report) = bench(&url, &["--transport", transport, "--pid", &pid]);
+        let (code, report) = bench(&url, &["--transport", transport, "--pid", &pid, "--subscribers", "5"]);
         let messages = &report["messages"];
         assert_eq!((code, &report["transport"]), (0, &json!(transport)), "{report}");
         assert_eq!(report["sessions"]["connected"], 5, "{report}");
@@ -76,7 +76,7 @@ fn the_table_says_what_the_json_says() {
     let byway = Byway::start(&["--workers", "1"]);
     let url = format!("http://{}/stomp", byway.address);
     let pid = byway.pid().to_string();
-    let arguments = [&["bench", "--url", &url, "--pid", &pid], &SHORT[..8]].concat();
+    let arguments = [&["bench", "--url", &url, "--pid", &pid, "--subscribers", "5"], &SHORT[..6]].concat();
     let (code, out, err) = run(&Folder::new(), &arguments, &[]);
     assert_eq!((code, err.as_str()), (0, ""));
     for row in [
@@ -99,7 +99,8 @@ fn ctrl_c_ends_a_load_early_and_it_reports_all_the_same() {
     let url = format!("http://{}/stomp", byway.address);
     let more = ["--duration", "1h", "--warmup", "0s", "--rate", "1000"];
     let arguments = [&["bench", "--url", &url, "--json"], &more[..]].concat();
-    let mut child = Folder::new().byway(&arguments, &[]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let folder = Folder::new();
+    let mut child = folder.byway(&arguments, &[]).stdout(Stdio::piped()).spawn().expect("it starts");
     for _ in 0..20 {
         listener.read().expect("what the load publishes");
     }

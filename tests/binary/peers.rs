@@ -1,11 +1,13 @@
 //! What clients meet: a proxy that cuts connections, and a server that breaks its word.
 
 use crate::process::PATIENCE;
+use byway::protocol::websocket::handshake::accept_key;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
 /// Hands bytes on to a server, until it is cut.
@@ -101,8 +103,8 @@ fn turn_away(mut stream: TcpStream) {
 /// Writes for all go by the list; each thread reads its own.
 fn admit(stream: TcpStream, members: &Members) {
     let writer = stream.try_clone().expect("a handle");
-    let mut reader = tungstenite::accept(stream).expect("a handshake");
-    let writer = WebSocket::from_raw_socket(writer, tungstenite::protocol::Role::Server, None);
+    let mut reader = shake_hands(stream);
+    let writer = WebSocket::from_raw_socket(writer, Role::Server, None);
     members.lock().expect("no thread panics").push(writer);
     let members = members.clone();
     thread::spawn(move || {
@@ -114,6 +116,19 @@ fn admit(stream: TcpStream, members: &Members) {
             }
         }
     });
+}
+
+fn shake_hands(mut stream: TcpStream) -> WebSocket<TcpStream> {
+    let head = crate::client::head(&mut stream);
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key")).expect("a key").1;
+    let accept = accept_key(key).expect("a key of 16 bytes");
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(answer.as_bytes()).expect("it is taken");
+    WebSocket::from_raw_socket(stream, Role::Server, None)
 }
 
 fn next(reader: &mut WebSocket<TcpStream>) -> Option<String> {

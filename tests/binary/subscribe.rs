@@ -36,16 +36,18 @@ struct Subscriber {
     child: Child,
     out: Receiver<String>,
     err: Receiver<String>,
+    _folder: Folder,
 }
 
 impl Subscriber {
     fn start(url: &str, arguments: &[&str]) -> Self {
         let arguments = [&["subscribe", "--url", url], arguments].concat();
-        let mut command = Folder::new().byway(&arguments, &[]);
+        let folder = Folder::new();
+        let mut command = folder.byway(&arguments, &[]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let out = lines(child.stdout.take().expect("piped"));
         let err = lines(child.stderr.take().expect("piped"));
-        Self { child, out, err }
+        Self { child, out, err, _folder: folder }
     }
 
     fn next(&self) -> String {
@@ -118,7 +120,8 @@ fn a_subscriber_stops_at_ctrl_c_and_when_nobody_reads_what_it_prints() {
 
     let url = url(&byway.address);
     let arguments = [&["subscribe", "--url", &url], &arguments[..]].concat();
-    let mut command = Folder::new().byway(&arguments, &[]);
+    let folder = Folder::new();
+    let mut command = folder.byway(&arguments, &[]);
     let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
