@@ -6,38 +6,42 @@
 //! |---|---|
 //! | SUBSCRIBE `/app/rooms` | the rooms that the page offers |
 //! | SUBSCRIBE `/topic/chat/{room}` | to be in a room |
+//! | SUBSCRIBE `/presence/topic/chat/{room}` | who is in it, and then who comes and goes |
 //! | SEND `/app/chat/{room}` | to speak in it |
 //! | SEND `/app/private`, SUBSCRIBE `/user/queue/private` | to speak to one user |
 //! | SUBSCRIBE `/user/queue/errors` | why something was not sent |
 
 mod support;
 
-use byway::messaging::{Attribute, Client, Event, Json, MessageError, Messages, Messenger, Path, Reply, Result};
+use byway::broker::{BrokerSettings, PresenceSettings};
+use byway::messaging::{Client, Json, MessageError, Messages, Messenger, Path, Reply, Result};
 use byway::policy::{ActionSetting, RuleSettings, Rules, Who};
-use byway::{Byway, Destination, Principal, Settings, SettingsError, Stomp};
-use parking_lot::Mutex;
+use byway::{Byway, Destination, DestinationError, Principal, Settings, SettingsError, Stomp};
 use poem::http::StatusCode;
 use poem::middleware::SizeLimit;
 use poem::web::{self, Data};
 use poem::{EndpointExt, post};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use support::SignIn;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sign_in = SignIn::new()?;
-    let messages = Messages::new()
-        .on_subscribe("/rooms", rooms)
-        .on_send("/chat/{room}", say)
-        .on_send("/private", whisper)
-        .on_event(presence);
-    let stomp = Stomp::new().auth(&sign_in.auth)?.authorizer(rules()?).messages(messages);
+    let messages =
+        Messages::new().on_subscribe("/rooms", rooms).on_send("/chat/{room}", say).on_send("/private", whisper);
+    let stomp = Stomp::new().auth(&sign_in.auth)?.authorizer(rules()?).messages(messages).broker(broker()?);
     let (byway, messenger) = Byway::stomp(Settings::default(), stomp)?;
     let door = post(login).with(SizeLimit::new(1024)).data(Arc::new(sign_in)).data(messenger);
     let pages = support::pages(include_str!("chat/index.html"), include_str!("chat/page.js"));
     support::serve(byway, pages.at("/login", door)).await
+}
+
+/// To subscribe a room's topic is to be in the room. Whoever loads the page again has not left.
+fn broker() -> Result<BrokerSettings, DestinationError> {
+    let rooms = PresenceSettings { grace: Duration::from_secs(2), ..PresenceSettings::new("/topic/chat/*".parse()?) };
+    Ok(BrokerSettings { presence: vec![rooms], ..BrokerSettings::default() })
 }
 
 /// What comes from clients goes through the handlers: nobody speaks in another's name.
@@ -45,6 +49,7 @@ fn rules() -> Result<Rules, SettingsError> {
     Rules::new(&[
         RuleSettings::allow(Who::AUTHENTICATED, ActionSetting::Any, "/app/**"),
         RuleSettings::allow(Who::AUTHENTICATED, ActionSetting::Subscribe, "/topic/chat/*"),
+        RuleSettings::allow(Who::AUTHENTICATED, ActionSetting::Subscribe, "/presence/topic/chat/*"),
     ])
 }
 
@@ -52,31 +57,34 @@ async fn rooms() -> Json<[&'static str; 3]> {
     Json(["Trailhead", "Campfire", "Summit"])
 }
 
-/// What those who are in a room hear.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum News {
-    Said { from: String, text: String },
-    People { names: BTreeSet<String> },
-}
+/// The topics that are rooms.
+const ROOMS: &str = "/topic/chat";
 
 #[derive(Deserialize)]
 struct Say {
     text: String,
 }
 
+/// What those who are in a room hear.
+#[derive(Serialize)]
+struct Said {
+    from: String,
+    text: String,
+}
+
 async fn say(
     Path(room): Path<String>,
     user: Principal,
-    rooms: Option<Attribute<Rooms>>,
+    client: Client,
     Json(Say { text }): Json<Say>,
+    to: Messenger,
 ) -> Result<Reply> {
     let room = Destination::parse(format!("{ROOMS}/{room}"))?;
-    if !rooms.is_some_and(|Attribute(Rooms(rooms))| rooms.contains(&room)) {
+    let heard = to.users().session(client.id()).map(|session| session.subscriptions).unwrap_or_default();
+    if !heard.iter().any(|(_, heard)| heard.as_destination().as_ref() == Some(&room)) {
         return Err(MessageError::forbidden("you are not in this room"));
     }
-    let said = News::Said { from: user.name().to_owned(), text: checked(text)? };
-    Ok(Reply::to(room, Json(said)))
+    Ok(Reply::to(room, Json(Said { from: user.name().to_owned(), text: checked(text)? })))
 }
 
 #[derive(Deserialize)]
@@ -110,54 +118,6 @@ fn checked(text: String) -> Result<String> {
         1..=2000 if !text.trim().is_empty() => Ok(text),
         _ => Err(MessageError::bad_request("a message has 1 to 2,000 characters")),
     }
-}
-
-/// The topics that are rooms.
-const ROOMS: &str = "/topic/chat";
-
-/// Where a session is. It is remembered with the session, because who has left has no subscriptions any more.
-#[derive(Clone, Default)]
-struct Rooms(Vec<Destination>);
-
-/// To subscribe a room's topic is to be in the room.
-async fn presence(event: Event, to: Messenger) {
-    let is_room = |room: &Destination| room.is_below(ROOMS);
-    match event {
-        Event::Subscribed { client, destination, .. } => {
-            if let Some(room) = destination.as_destination().filter(is_room) {
-                change(&client, |rooms| rooms.push(room.clone()));
-                tell_people(&room, &to);
-            }
-        }
-        Event::Unsubscribed { client, destination, .. } => {
-            if let Some(room) = destination.as_destination().filter(is_room) {
-                change(&client, |rooms| drop(rooms.iter().position(|one| *one == room).map(|at| rooms.remove(at))));
-                tell_people(&room, &to);
-            }
-        }
-        Event::Disconnected { client, .. } => {
-            let Rooms(rooms) = client.remove_attribute().unwrap_or_default();
-            rooms.iter().for_each(|room| tell_people(room, &to));
-        }
-        Event::Connect(_) | Event::Connected(_) => {}
-    }
-}
-
-fn change(client: &Client, change: impl FnOnce(&mut Vec<Destination>)) {
-    let Rooms(mut rooms) = client.attribute().unwrap_or_default();
-    change(&mut rooms);
-    client.set_attribute(Rooms(rooms));
-}
-
-/// Tells everybody in a room who is there.
-fn tell_people(room: &Destination, to: &Messenger) {
-    // Two who come at the same time: the list that is made last is sent last.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _turn = ONE_AT_A_TIME.lock();
-    let there = to.users().find_subscriptions(&room.clone().into());
-    let names = there.into_iter().map(|one| one.user.to_string()).collect();
-    // When too much waits to be told, the next who comes or goes brings the list up to date.
-    let _ = to.send(room, &News::People { names });
 }
 
 #[derive(Deserialize)]

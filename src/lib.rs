@@ -20,10 +20,13 @@
 //! - [`server`]: the accept loop, and what the binary serves
 //! - [`config`]: what the binary can be told
 //!
+//! Beside them stands [`http_client`], for what they ask other servers.
+//!
 //! docs/architecture.md is the map, and says where what belongs.
 
 pub mod broker;
 pub mod config;
+pub mod http_client;
 pub mod messaging;
 pub mod model;
 mod node;
@@ -43,7 +46,7 @@ pub use node::{
 };
 pub use policy::OriginSettings;
 pub use session::{Overflow, SendError, SessionSettings, Traffic};
-pub use transport::Endpoint;
+pub use transport::{Endpoint, FeedEndpoint};
 
 /// The README's program is compiled with the other examples, and so are the guides' examples.
 #[cfg(doctest)]

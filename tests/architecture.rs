@@ -94,14 +94,15 @@ fn a_violation_names_its_rule_file_and_line() {
 /// Who may use whom, beside itself.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("policy", &["model"]),
+    ("http_client", &[]),
+    ("policy", &["model", "http_client"]),
     ("broker", &["model"]),
     ("messaging", &["model", "policy", "broker"]),
     ("protocol", &["model"]),
     ("session", &["model", "protocol"]),
     ("node", &["model", "protocol", "session", "policy", "broker", "messaging"]),
     ("transport", &["model", "protocol", "session", "policy", "broker", "messaging", "node"]),
-    ("server", &["model", "protocol", "session", "policy", "broker", "messaging", "node", "transport"]),
+    ("server", &["http_client", "model", "protocol", "session", "policy", "broker", "messaging", "node", "transport"]),
     ("config", &["model", "protocol", "session", "policy", "broker", "messaging", "node", "transport", "server"]),
 ];
 

@@ -7,8 +7,8 @@ let me = '';
 let client = null;
 let recipient = null;
 let room = '';
-let people = null;
-let subscription = null;
+let people = [];
+let subscriptions = [];
 
 const door = new Door(({ name, token }) => {
   me = name;
@@ -23,47 +23,46 @@ byId('chat-input').addEventListener('keydown', (event) => {
 });
 
 function connected() {
-  // A subscription ends with its connection.
-  subscription = null;
+  // Subscriptions end with their connection.
+  subscriptions = [];
   client.subscribe('/user/queue/errors', ({ body }) => notice(body, 'bad'));
   client.subscribe('/user/queue/private', (message) => whispered(jsonOf(message)));
   client.subscribe('/app/rooms', (message) => showRooms(jsonOf(message)));
 }
 
-// Only now: whoever is in a room is told of it at once.
 function showRooms(names) {
   drawList('rooms', names, (name) => enter(name));
   enter(names.includes(room) ? room : names[0]);
 }
 
 function enter(name) {
-  subscription?.unsubscribe();
-  [room, people, recipient] = [name, null, null];
+  subscriptions.forEach((subscription) => subscription.unsubscribe());
+  [room, recipient] = [name, null];
   byId('room-title').textContent = name;
   press('rooms', name);
   notice(`You are in ${name}.`);
-  subscription = client.subscribe(`/topic/chat/${name}`, (message) => heard(jsonOf(message)));
+  subscriptions = [
+    client.subscribe(`/topic/chat/${name}`, (message) => heard(jsonOf(message))),
+    client.subscribe(`/presence/topic/chat/${name}`, (message) => cameOrWent(jsonOf(message))),
+  ];
 }
 
-function heard(news) {
-  if (news.type === 'people') return showPeople(news.names);
-  show(news.from, news.text, news.from === me ? 'mine' : '');
-}
+const heard = ({ from, text }) => show(from, text, from === me ? 'mine' : '');
 
 function whispered({ from, to, text }) {
   show(from === me ? `You to ${to}, alone` : `${from}, to you alone`, text, from === me ? 'mine private' : 'private');
 }
 
-/** The server says who is here; who came and who went is the difference. */
-function showPeople(names) {
-  const before = people ?? names;
-  people = names;
-  names.filter((name) => !before.includes(name)).forEach((name) => notice(`${name} joined.`));
-  before.filter((name) => !names.includes(name)).forEach((name) => notice(`${name} left.`));
+/** The server says who is here, and then who comes and goes. */
+function cameOrWent({ type, count, members, member }) {
+  if (type === 'here') people = members.map(({ user }) => user);
+  if (type === 'join') people.push(member.user);
+  if (type === 'leave') people = people.filter((name) => name !== member.user);
+  if (member) notice(`${member.user} ${type === 'join' ? 'joined' : 'left'}.`);
   byId('count').hidden = false;
-  byId('count').textContent = `${names.length} here`;
-  drawList('people', names, (name) => speakTo(name === recipient ? null : name));
-  speakTo(names.includes(recipient) ? recipient : null);
+  byId('count').textContent = `${count} here`;
+  drawList('people', people, (name) => speakTo(name === recipient ? null : name));
+  speakTo(people.includes(recipient) ? recipient : null);
 }
 
 function speakTo(name) {

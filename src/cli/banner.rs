@@ -39,6 +39,7 @@ fn rows(site: &Site) -> Vec<(String, String)> {
         rows.push(row("/", "demo page"));
     }
     rows.extend(site.endpoints.iter().map(|endpoint| (endpoint.path.clone(), what(endpoint))));
+    rows.extend(site.endpoints.iter().filter_map(|it| Some(row(it.feed_path.as_ref()?, "feeds"))));
     if site.metrics {
         rows.extend([row("/health", "health"), row("/metrics", "Prometheus metrics")]);
     }

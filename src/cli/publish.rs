@@ -2,23 +2,14 @@
 
 use super::arguments::PublishArguments;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use byway::http_client::Server;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
 use serde_json::{Value, json};
-use std::io::Read;
-use std::net::IpAddr;
+use std::io::{self, Read};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Where the key is. A command line can be read by everybody on the machine.
 const KEY: &str = "BYWAY_API_KEY";
@@ -31,16 +22,19 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 /// Publishes; says nothing where that went well.
 pub fn publish(arguments: &PublishArguments) -> Result<ExitCode, String> {
-    let server = Server::parse(&arguments.url)?;
+    let server = server(&arguments.url)?;
     let request = request(&server, arguments)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-    let exchange = async { tokio::time::timeout(PATIENCE, server.exchange(request)).await };
-    let answer = runtime.block_on(exchange).unwrap_or_else(|_| Err("took too long".to_owned()));
-    match answer.map_err(|error| format!("{}: {error}", arguments.url))? {
-        (StatusCode::OK, _) => Ok(ExitCode::SUCCESS),
-        (status, body) => Err(complaint(status, &body)),
+    let answer = exchange(&server, request).map_err(|error| format!("{}: {error}", arguments.url))?;
+    match answer.status() {
+        StatusCode::OK => Ok(ExitCode::SUCCESS),
+        status => Err(complaint(status, answer.body())),
     }
+}
+
+fn exchange(server: &Server, request: Request<Full<Bytes>>) -> io::Result<Response<Bytes>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = async { tokio::time::timeout(PATIENCE, server.exchange(request, MAX_ANSWER)).await };
+    runtime.block_on(answer).unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "took too long")))
 }
 
 /// What the server says is wrong, or what its status is.
@@ -60,8 +54,8 @@ fn request(server: &Server, arguments: &PublishArguments) -> Result<Request<Full
         let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
         format!("?endpoint={name}")
     });
-    let target = format!("{}/api/publish{}", server.path, query.unwrap_or_default());
-    let request = Request::post(target).header(HOST, &server.authority).header(AUTHORIZATION, key);
+    let target = format!("{}/api/publish{}", server.path().trim_end_matches('/'), query.unwrap_or_default());
+    let request = server.request(Method::POST, &target).header(AUTHORIZATION, key);
     let message = message(arguments)?.to_string();
     let request = request.header(CONTENT_TYPE, "application/json").body(message.into());
     request.map_err(|error| format!("--url: {error}"))
@@ -69,9 +63,7 @@ fn request(server: &Server, arguments: &PublishArguments) -> Result<Request<Full
 
 fn message(arguments: &PublishArguments) -> Result<Value, String> {
     let text = match arguments.body.as_deref() {
-        Some("-") => {
-            std::io::read_to_string(std::io::stdin().lock().take(MAX_BODY)).map_err(|e| format!("stdin: {e}"))?
-        }
+        Some("-") => io::read_to_string(io::stdin().lock().take(MAX_BODY)).map_err(|e| format!("stdin: {e}"))?,
         text => text.unwrap_or_default().to_owned(),
     };
     let mut message = json!({ "destination": arguments.destination, "body": text });
@@ -88,81 +80,13 @@ fn message(arguments: &PublishArguments) -> Result<Value, String> {
 /// More than any server takes unless it is told to.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 
-/// Where the API is.
-struct Server {
-    authority: String,
-    host: String,
-    port: u16,
-    /// What stands before `/api`.
-    path: String,
-    tls: bool,
-}
-
-impl Server {
-    /// A key goes over TLS, or does not leave the machine.
-    fn parse(url: &str) -> Result<Self, String> {
-        let malformed = || "--url: expected one such as \"https://example.com\", without a user and a query".to_owned();
-        let uri: Uri = url.parse().map_err(|_| malformed())?;
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(malformed()),
-        };
-        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(malformed)?;
-        if uri.query().is_some() {
-            return Err(malformed());
-        }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if !tls && !is_this_machine(&host) {
-            return Err("--url: expected https://, because the key could be read on its way".to_owned());
-        }
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let path = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { authority: authority.to_string(), host, port, path, tls })
+/// Where the API is: what stands before `/api`. A key goes over TLS, or does not leave the machine.
+fn server(url: &str) -> Result<Server, String> {
+    let server = Server::parse(url).map_err(|error| format!("--url: {error}"))?;
+    match server.query() {
+        None => Ok(server),
+        Some(_) => Err("--url: expected one such as \"https://example.com\", without a query".to_owned()),
     }
-
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|error| error.to_string())?;
-        if !self.tls {
-            return converse(stream, request).await;
-        }
-        let name = ServerName::try_from(self.host.clone()).map_err(|error| error.to_string())?;
-        let stream = connector()?.connect(name, stream).await.map_err(|error| error.to_string())?;
-        converse(stream, request).await
-    }
-}
-
-async fn converse(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), String> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-    let answer = async {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|error| error.to_string())?;
-        Ok((status, body.to_bytes()))
-    };
-    // The connection has to be driven until the answer is complete; what it ends with, the answer says too.
-    tokio::select! {
-        answer = answer => answer,
-        never = async { connection.await.ok(); std::future::pending().await } => never,
-    }
-}
-
-fn connector() -> Result<TlsConnector, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -172,15 +96,15 @@ mod tests {
     #[test]
     fn a_key_goes_over_tls_or_does_not_leave_the_machine() {
         for good in ["http://127.0.0.1:8080", "http://[::1]:1/", "http://localhost", "https://example.com/byway/"] {
-            assert!(Server::parse(good).is_ok(), "{good}");
+            assert!(server(good).is_ok(), "{good}");
         }
         for bad in
             ["", "example.com", "http://example.com", "http://10.0.0.1", "http://localhost.example", "ftp://localhost"]
         {
-            assert!(Server::parse(bad).is_err(), "{bad}");
+            assert!(server(bad).is_err(), "{bad}");
         }
         for bad in ["https://a:b@example.com", "https://example.com/?key=x"] {
-            assert!(Server::parse(bad).is_err(), "{bad}");
+            assert!(server(bad).is_err(), "{bad}");
         }
     }
 }

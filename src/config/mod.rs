@@ -122,6 +122,10 @@ pub struct EndpointSection {
     pub path: String,
     /// The built-in application that runs on it.
     pub app: Application,
+    /// Where its feeds are beside `/feed` below it, if it speaks STOMP: an absolute path. Default: nowhere; `/feed` of the
+    /// default endpoint `stomp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed_path: Option<String>,
     #[serde(default)]
     pub session: SessionSettings,
     #[serde(default)]
@@ -138,7 +142,11 @@ pub struct EndpointSection {
 
 impl Default for Config {
     fn default() -> Self {
-        let built_in = |app: Application| (app.name().to_owned(), EndpointSection::new(&format!("/{app}"), app));
+        let built_in = |app: Application| {
+            let feed_path = (app == Application::Stomp).then(|| "/feed".to_owned());
+            let endpoint = EndpointSection { feed_path, ..EndpointSection::new(&format!("/{app}"), app) };
+            (app.name().to_owned(), endpoint)
+        };
         Self {
             demo: true,
             metrics: true,
@@ -202,7 +210,17 @@ impl EndpointSection {
     /// An endpoint with default settings.
     pub fn new(path: &str, app: Application) -> Self {
         let Settings { session, websocket, sockjs, limits, origins, trusted_proxies } = Settings::default();
-        Self { path: path.to_owned(), app, session, websocket, sockjs, limits, origins, trusted_proxies }
+        Self {
+            path: path.to_owned(),
+            app,
+            feed_path: None,
+            session,
+            websocket,
+            sockjs,
+            limits,
+            origins,
+            trusted_proxies,
+        }
     }
 
     /// The settings alone.

@@ -1,25 +1,6 @@
 use super::*;
+use crate::policy::testing::TempFile;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// A file that goes with the test.
-struct TempFile(PathBuf);
-
-impl TempFile {
-    fn new(content: &str) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("byway-config-{}-{}.toml", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, content).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).ok();
-    }
-}
 
 /// What a file with this content becomes. The environment of the tests must not have settings.
 fn of_file(content: &str, flags: &[Flag]) -> Result<(Config, Parts), String> {
@@ -117,6 +98,20 @@ fn paths_are_absolute_plain_and_apart() {
 }
 
 #[test]
+fn an_endpoint_that_speaks_stomp_may_have_its_feeds_at_a_short_path_too() {
+    let endpoint =
+        |app: &str, path: &str| format!("[endpoints.a]\npath = \"/a\"\napp = \"{app}\"\nfeed_path = \"{path}\"");
+    let feeds = |file: &str| of_file(file, &[]).unwrap().1.site.endpoints.pop().unwrap().feed_path;
+    assert_eq!(feeds("").as_deref(), Some("/feed"));
+    assert_eq!(feeds(&endpoint("stomp", "/live")).as_deref(), Some("/live"));
+    assert_eq!(feeds("[endpoints.a]\npath = \"/a\"\napp = \"stomp\""), None);
+    refused(&endpoint("chat", "/live"), "endpoints.a.feed_path = \"/live\": expected only where app = \"stomp\"");
+    refused(&endpoint("stomp", "/a/feed"), "overlaps with endpoints.a.path = \"/a\"");
+    refused(&endpoint("stomp", "/api"), "overlaps with /api");
+    refused(&endpoint("stomp", "live"), "expected an absolute path");
+}
+
+#[test]
 fn an_endpoint_s_own_complaint_is_told_with_the_endpoint_s_name() {
     let file = "[endpoints.a]\npath = \"/a\"\napp = \"echo\"\nsession.queue_messages = 0";
     refused(file, "endpoints.a.session.queue_messages = 0: ");
@@ -179,6 +174,8 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
         "_burst",
         "max_age",
         "api.listen",
+        "feeds.response_limit",
+        "stream_time",
     ];
     for origin in origins(&uncommented) {
         assert!(

@@ -68,21 +68,20 @@ impl Config {
     }
 
     fn path_problems(&self) -> Vec<Problem> {
-        let paths: Vec<_> = self.endpoints.iter().map(|(name, endpoint)| (name, endpoint.path.as_str())).collect();
+        let paths: Vec<_> = self.endpoints.iter().flat_map(|(name, endpoint)| endpoint.paths(name)).collect();
         let mut problems = Vec::new();
-        for (at, (name, path)) in paths.iter().enumerate() {
-            let key = format!("endpoints.{name}.path");
+        for (at, (key, path)) in paths.iter().enumerate() {
             let clash = |other: &str| overlap(path, other);
-            if !is_plain_path(path) {
-                problems.push(Problem::new(
-                    key,
-                    "expected an absolute path of letters, digits and -._~, such as \"/chat\"",
-                ));
+            let problem = if !is_plain_path(path) {
+                "expected an absolute path of letters, digits and -._~, such as \"/chat\"".to_owned()
             } else if let Some((other, taken)) = paths[..at].iter().find(|(_, other)| clash(other)) {
-                problems.push(Problem::new(key, format!("overlaps with endpoints.{other}.path = \"{taken}\"")));
+                format!("overlaps with {other} = \"{taken}\"")
             } else if let Some(taken) = Site::RESERVED.iter().find(|taken| clash(taken)) {
-                problems.push(Problem::new(key, format!("overlaps with {taken}, which the server has for itself")));
-            }
+                format!("overlaps with {taken}, which the server has for itself")
+            } else {
+                continue;
+            };
+            problems.push(Problem::new(key, problem));
         }
         problems
     }
@@ -167,10 +166,19 @@ impl LogSection {
 }
 
 impl EndpointSection {
+    /// Where it answers, by the settings that say so.
+    fn paths(&self, name: &str) -> impl Iterator<Item = (String, &str)> {
+        let feeds = self.feed_path.iter().map(move |path| (format!("endpoints.{name}.feed_path"), path.as_str()));
+        std::iter::once((format!("endpoints.{name}.path"), self.path.as_str())).chain(feeds)
+    }
+
     fn mount(&self, name: &str, stomp: impl FnOnce() -> Stomp) -> Result<Mounted, Problem> {
         let key = |key: &str| format!("endpoints.{name}.{key}");
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
             return Err(Problem::new(format!("endpoints.{name:?}"), "expected a name of letters, digits, - and _"));
+        }
+        if self.feed_path.is_some() && self.app != Application::Stomp {
+            return Err(Problem::new(key("feed_path"), "expected only where app = \"stomp\""));
         }
         let byway = self.app.byway(self.settings(), stomp);
         // What is wrong with the endpoint itself has a key within its section; policies and STOMP have their own.
@@ -178,6 +186,7 @@ impl EndpointSection {
             Some("stomp" | "broker" | "messaging" | "rates" | "feeds") => Problem::from(error),
             _ => Problem::new(key(error.key), error.problem),
         })?;
-        Ok(Mounted { name: name.to_owned(), path: self.path.clone(), application: self.app, byway, messenger })
+        let (name, path, feed_path) = (name.to_owned(), self.path.clone(), self.feed_path.clone());
+        Ok(Mounted { name, path, feed_path, application: self.app, byway, messenger })
     }
 }

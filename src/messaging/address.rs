@@ -32,6 +32,13 @@ pub enum SubscribeAddress {
     App(Destination),
     /// What is sent to the caller's own name or session at this suffix: `/queue/x` for `/user/queue/x`.
     OwnUser(Destination),
+    /// Who is present in a destination of the broker's.
+    Presence {
+        /// Where it is told: `/presence/topic/a`.
+        at: Destination,
+        /// Where they are: `/topic/a`.
+        of: Destination,
+    },
     /// What the broker has under one destination or many.
     Broker(DestinationPattern),
 }
@@ -43,10 +50,14 @@ pub enum AddressError {
     Malformed(DestinationError),
     /// It is a prefix with nothing behind it, such as `/app`.
     OnlyPrefix,
-    /// It has a wildcard where one destination has to be named: in SEND, below `/app` and below `/user`.
+    /// It has a wildcard where one destination has to be named: in SEND, below `/app`, `/user` and `/presence`.
     Wildcard,
-    /// Its wildcards reach the application's or users' destinations, as in `/**`.
+    /// Its wildcards reach what is below `/app`, `/user` or `/presence`, as in `/**`.
     TooWide,
+    /// It is below `/presence`, where the server alone tells something.
+    OnlyToSubscribe,
+    /// It asks who is present where nobody can be, as below `/presence/app`.
+    NoPresence,
     /// Below `/user` it is neither the caller's own (`/user/queue/x`) nor, in SEND, that of a named user
     /// (`/user/{name}/queue/x`).
     NoUserDestination,
@@ -59,6 +70,8 @@ impl fmt::Display for AddressError {
             Self::OnlyPrefix => f.write_str("forbidden: the destination is only a prefix"),
             Self::Wildcard => f.write_str("forbidden: this destination takes no wildcard"),
             Self::TooWide => f.write_str("forbidden: the wildcards reach too far; name the first segments"),
+            Self::NoPresence => f.write_str("forbidden: it is not known who is present there"),
+            Self::OnlyToSubscribe => f.write_str("forbidden: who is present is told by the server alone"),
             Self::NoUserDestination => f.write_str(
                 "forbidden: a user's own destinations are subscribed as /user/queue/... or /user/topic/..., and sent to \
                  as /user/{name}/queue/... or /user/{name}/topic/...",
@@ -86,6 +99,7 @@ impl SendAddress {
         match Area::of(&destination, settings)? {
             Area::App => Ok(Self::App(destination)),
             Area::Broker => Ok(Self::Broker(destination)),
+            Area::Presence(_) => Err(AddressError::OnlyToSubscribe),
             Area::User(rest) => {
                 let name = rest.segments().next().unwrap_or_default();
                 let name = rest.as_text().slice_ref(name);
@@ -108,12 +122,16 @@ impl SubscribeAddress {
         match Area::of(&destination, settings)? {
             Area::App => Ok(Self::App(destination)),
             Area::Broker => Ok(Self::Broker(pattern)),
+            Area::Presence(of) => match Area::of(&of, settings)? {
+                Area::Broker => Ok(Self::Presence { at: destination, of }),
+                _ => Err(AddressError::NoPresence),
+            },
             Area::User(suffix) => Ok(Self::OwnUser(own_suffix(suffix)?)),
         }
     }
 
     fn of_many(pattern: DestinationPattern, settings: &MessagingSettings) -> Result<Self, AddressError> {
-        for prefix in [&settings.app_prefix, &settings.user_prefix] {
+        for prefix in [&settings.app_prefix, &settings.user_prefix, &settings.presence_prefix] {
             let all = DestinationPattern::parse(format!("{prefix}/**"))?;
             if all.covers(&pattern) {
                 return Err(AddressError::Wildcard);
@@ -131,18 +149,23 @@ enum Area {
     App,
     /// Without the prefix.
     User(Destination),
+    /// Without the prefix.
+    Presence(Destination),
     Broker,
 }
 
 impl Area {
     fn of(destination: &Destination, settings: &MessagingSettings) -> Result<Self, AddressError> {
-        if *destination == settings.app_prefix || *destination == settings.user_prefix {
+        let MessagingSettings { app_prefix, user_prefix, presence_prefix, .. } = settings;
+        if [app_prefix, user_prefix, presence_prefix].contains(&destination) {
             return Err(AddressError::OnlyPrefix);
         }
-        if destination.is_below(settings.app_prefix.as_str()) {
+        if destination.is_below(app_prefix.as_str()) {
             return Ok(Self::App);
         }
-        Ok(destination.strip(settings.user_prefix.as_str()).map_or(Self::Broker, Self::User))
+        let user = || destination.strip(user_prefix.as_str()).map(Self::User);
+        let presence = || destination.strip(presence_prefix.as_str()).map(Self::Presence);
+        Ok(user().or_else(presence).unwrap_or(Self::Broker))
     }
 }
 
@@ -192,6 +215,18 @@ mod tests {
     }
 
     #[test]
+    fn who_is_present_is_asked_of_one_destination_of_the_broker_s_and_told_by_nobody_else() {
+        let (at, of) = (destination("/presence/topic/a"), destination("/topic/a"));
+        assert_eq!(subscribe("/presence/topic/a"), Ok(SubscribeAddress::Presence { at, of }));
+        for nobody in ["/presence/app/a", "/presence/user/queue/a", "/presence/presence/topic/a"] {
+            assert_eq!(subscribe(nobody), Err(AddressError::NoPresence), "{nobody}");
+        }
+        assert_eq!(subscribe("/presence/**"), Err(AddressError::Wildcard));
+        assert_eq!(subscribe("/*/topic/a"), Err(AddressError::TooWide));
+        assert_eq!(send("/presence/topic/a"), Err(AddressError::OnlyToSubscribe));
+    }
+
+    #[test]
     fn a_user_whose_name_is_a_kind_has_queues_like_anybody() {
         assert_eq!(
             send("/user/queue/queue/x"),
@@ -202,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_prefix_alone_is_no_address() {
-        for text in ["/app", "/user"] {
+        for text in ["/app", "/user", "/presence"] {
             assert_eq!(send(text), Err(AddressError::OnlyPrefix), "{text}");
             assert_eq!(subscribe(text), Err(AddressError::OnlyPrefix), "{text}");
         }

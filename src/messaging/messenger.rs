@@ -2,6 +2,7 @@
 
 use super::settings::MessagingSettings;
 use super::{IntoPayload, Json, Users};
+use crate::broker::Present;
 use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
 use crate::policy::{Revocation, RevocationsFull};
 use bytestring::ByteString;
@@ -31,6 +32,10 @@ pub trait Outlet: Send + Sync + 'static {
 
     /// Who is connected.
     fn users(&self) -> &Users;
+
+    /// Who is present in a destination, of whom others are told: at most `limit`, with numbers above `after`. `None` where
+    /// presence is not configured.
+    fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present>;
 }
 
 /// Publishes, finds users, and ends sessions. Cheap to clone; hold one wherever something is to be told.
@@ -173,6 +178,18 @@ impl Messenger {
     /// Who is connected to this node.
     pub fn users(&self) -> &Users {
         self.outlet.users()
+    }
+
+    /// Who is present in a destination on this node: those with a subscription to exactly it. `None` where no entry of
+    /// [`presence`](crate::broker::BrokerSettings::presence) matches it.
+    pub fn presence(&self, destination: &Destination) -> Option<Present> {
+        self.presence_after(destination, 0, usize::MAX)
+    }
+
+    /// The same in pages, in the order in which they came: at most `limit` whose [numbers](crate::broker::Member::number) are
+    /// above `after`.
+    pub fn presence_after(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
+        self.outlet.present(destination, after, limit)
     }
 
     /// Ends a session, behind what is queued for it; false where there is none.

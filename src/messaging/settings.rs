@@ -4,7 +4,8 @@ use crate::model::Destination;
 use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 
-/// Which destinations are the application's and which are users' own. What is below neither is the broker's.
+/// Which destinations are the application's, which are users' own, and which tell who is present. What is below none of them
+/// is the broker's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MessagingSettings {
@@ -12,6 +13,8 @@ pub struct MessagingSettings {
     pub app_prefix: Destination,
     /// What is below belongs to users. Default `/user`.
     pub user_prefix: Destination,
+    /// What is below tells who is present: `/presence/topic/a` in `/topic/a`. Default `/presence`.
+    pub presence_prefix: Destination,
     /// Where a handler's value goes that has no destination of its own: SEND `/app/chat` is answered on `/topic/chat`.
     /// Default `/topic`.
     pub reply_prefix: Destination,
@@ -37,6 +40,7 @@ impl Default for MessagingSettings {
         Self {
             app_prefix: literal("/app"),
             user_prefix: literal("/user"),
+            presence_prefix: literal("/presence"),
             reply_prefix: literal("/topic"),
             max_sessions_per_user: 100,
             refusals: Refusals::Close,
@@ -47,11 +51,16 @@ impl Default for MessagingSettings {
 impl MessagingSettings {
     /// Refuses what cannot be right: the setting's name, and what was expected.
     pub fn validate(&self) -> Result<(), (&'static str, String)> {
-        let (app, user, reply) = (&self.app_prefix, &self.user_prefix, &self.reply_prefix);
-        for (key, one, other) in
-            [("user_prefix", user, app), ("reply_prefix", reply, app), ("reply_prefix", reply, user)]
-        {
-            if one == other || one.is_below(other.as_str()) || other.is_below(one.as_str()) {
+        let prefixes = [
+            ("app_prefix", &self.app_prefix),
+            ("user_prefix", &self.user_prefix),
+            ("presence_prefix", &self.presence_prefix),
+            ("reply_prefix", &self.reply_prefix),
+        ];
+        for (at, (key, one)) in prefixes.into_iter().enumerate() {
+            let overlaps =
+                |other: &&Destination| one == *other || one.is_below(other.as_str()) || other.is_below(one.as_str());
+            if let Some(other) = prefixes[..at].iter().map(|(_, other)| *other).find(overlaps) {
                 return Err((key, format!("{one} and {other} overlap; expected prefixes that do not")));
             }
         }
@@ -70,6 +79,11 @@ impl MessagingSettings {
             true => Ok(own),
             false => Err(PublishError::NotPublishable(own)),
         }
+    }
+
+    /// Where it is told who is present: `/presence/topic/a` for `/topic/a`. `None` where that would be too long.
+    pub fn presence_of(&self, destination: &Destination) -> Option<Destination> {
+        Destination::parse(format!("{}{destination}", self.presence_prefix)).ok()
     }
 
     /// Where a handler's value goes that has no destination of its own: `/topic/chat` for `/chat`.
@@ -105,5 +119,7 @@ mod tests {
         assert_eq!(key(with("/app", "/user", "/app/topic")), "reply_prefix");
         assert_eq!(key(with("/app", "/user", "/user")), "reply_prefix");
         assert_eq!(with("/app", "/application", "/apps").validate(), Ok(()));
+        assert_eq!(key(with("/app", "/user", "/presence/x")), "reply_prefix");
+        assert_eq!(key(with("/presence", "/user", "/topic")), "presence_prefix");
     }
 }

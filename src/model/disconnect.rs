@@ -50,6 +50,8 @@ table! {
     SLOW_CONSUMER = 1008, "Slow consumer", true, "slow_consumer";
     /// Too many control frames, too many fragments, or a message that does not finish.
     FLOOD = 1008, "Policy violation", false, "flood";
+    /// A feed's stream has lasted, or carried, as much as one may: its reader takes a new one.
+    STREAM_LIMIT = 1000, "Stream limit reached", true, "stream_limit";
     /// A message or frame over the limit.
     MESSAGE_TOO_BIG = 1009, "Message too big", false, "message_too_big";
     /// A handler panicked.

@@ -37,6 +37,15 @@ impl Message {
         }
     }
 
+    /// The same content as bytes. It is shared, not copied.
+    #[must_use]
+    pub fn into_binary(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Binary(text.into_bytes()),
+            binary @ Self::Binary(_) => binary,
+        }
+    }
+
     /// The content as bytes.
     pub fn as_bytes(&self) -> &[u8] {
         match self {

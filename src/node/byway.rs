@@ -287,24 +287,7 @@ impl Node {
         // Nobody takes messages out any more, so nobody may wait for room.
         cell.discard_inbox();
         self.counters.ended(disconnect);
-        let traffic = cell.with(|session| session.traffic());
-        tracing::info!(
-            session = %cell.who.id,
-            transport = cell.who.transport.name(),
-            remote = %cell.who.remote,
-            principal = cell.who.principal.as_ref().map(Principal::name),
-            ending = disconnect.label(),
-            code = disconnect.code(),
-            reason = disconnect.reason(),
-            seconds = now().saturating_duration_since(cell.opened_at).as_secs_f64(),
-            messages_in = traffic.messages_in,
-            bytes_in = traffic.bytes_in,
-            messages_out = traffic.messages_out,
-            bytes_out = traffic.bytes_out,
-            dropped = traffic.dropped,
-            conflated = traffic.conflated,
-            "session ended"
-        );
+        log_ending(cell, disconnect);
         true
     }
 
@@ -353,5 +336,35 @@ impl Node {
         }
         self.language.count(&mut stats);
         stats
+    }
+}
+
+/// A client that polls a feed has a session for each request: those are for whoever looks closely.
+fn log_ending(cell: &Cell, disconnect: &Disconnect) {
+    let traffic = cell.with(|session| session.traffic());
+    macro_rules! log {
+        ($level:ident) => {
+            tracing::$level!(
+                session = %cell.who.id,
+                transport = cell.who.transport.name(),
+                remote = %cell.who.remote,
+                principal = cell.who.principal.as_ref().map(Principal::name),
+                ending = disconnect.label(),
+                code = disconnect.code(),
+                reason = disconnect.reason(),
+                seconds = now().saturating_duration_since(cell.opened_at).as_secs_f64(),
+                messages_in = traffic.messages_in,
+                bytes_in = traffic.bytes_in,
+                messages_out = traffic.messages_out,
+                bytes_out = traffic.bytes_out,
+                dropped = traffic.dropped,
+                conflated = traffic.conflated,
+                "session ended"
+            )
+        };
+    }
+    match cell.who.transport {
+        Transport::FeedPoll => log!(debug),
+        _ => log!(info),
     }
 }

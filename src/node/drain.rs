@@ -27,6 +27,7 @@ const BATCH: usize = 100;
 pub(super) async fn drain(node: &Arc<Node>, within: Duration) -> Drained {
     let deadline = now() + within;
     node.draining.store(true, Ordering::Release);
+    node.language.stop();
     let cells = node.registry.all();
     let told = cells.len();
     let pause = within / 2 / told.div_ceil(BATCH).max(1) as u32;

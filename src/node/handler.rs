@@ -70,6 +70,9 @@ pub(super) trait Language: Send + Sync {
     /// Called before a session opens, with where sessions run.
     fn run_on(&self, _: &Handle) {}
 
+    /// Called when all sessions are about to be told to go.
+    fn stop(&self) {}
+
     /// Adds what only it counts.
     fn count(&self, _: &mut Stats) {}
 }

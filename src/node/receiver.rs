@@ -2,6 +2,7 @@
 
 use super::cell::Cell;
 use super::now;
+use crate::model::Disconnect;
 use crate::session::{AttachError, Detach, Frame, ReceiverId, Take};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -45,6 +46,16 @@ impl Receiver {
     /// The same, and the session with it.
     pub(super) fn finish_session(mut self) {
         self.how = Detach::Last;
+    }
+
+    /// Counts a message that did not come through the session's queue.
+    pub(super) fn handed_out(&self, bytes: usize) {
+        self.cell.with(|session| session.handed_out(bytes));
+    }
+
+    /// Ends the session. What it has queued still comes, then the last word.
+    pub(super) fn close_session(&self, disconnect: Disconnect) {
+        self.cell.close(disconnect);
     }
 
     pub(super) fn is_session_open(&self) -> bool {

@@ -18,7 +18,8 @@ pub struct Stats {
     pub refused: BTreeMap<&'static str, u64>,
     /// How often each limit on what clients may send said no, by its name
     /// ([`RateLimits::hits`](crate::policy::RateLimits::hits)), and as `connect_failures` how often a client was not heard,
-    /// since too many of its address had failed to show who they are. Empty where no limits are asked.
+    /// since too many of its address had failed to show who they are, and as `presence` how often somebody was not present,
+    /// since too many were. Empty where no limits are asked.
     pub limit_hits: BTreeMap<&'static str, u64>,
     /// How often a client failed to show who it is.
     pub connect_failures: u64,

@@ -11,7 +11,7 @@ mod rate;
 mod revocation;
 mod rules;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod token;
 
 pub use address::{AddressKey, TrustedProxies};

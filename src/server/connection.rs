@@ -6,7 +6,7 @@ use super::guarded::{Guarded, MIN_BUFFER};
 use super::head::Asked;
 use super::held::Answer;
 use crate::node::{Io, Upgraded};
-use crate::transport::RawUpgrade;
+use crate::transport::{RawUpgrade, Waits};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, pending};
 use http::{HeaderValue, StatusCode, header};
@@ -219,6 +219,7 @@ impl Caller {
         let remote = RemoteAddr(Addr::SocketAddr(self.peer));
         let scheme = S::SCHEME.parse().unwrap_or(http::uri::Scheme::HTTP);
         let mut request = Request::from((request, local, remote, scheme));
+        request.set_data(Waits);
         if let Some(upgrade) = upgrade {
             request.set_data(RawUpgrade::new(upgrade));
         }

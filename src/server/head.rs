@@ -25,7 +25,8 @@ pub(super) enum BodyEnd {
 /// A head, but for what is known only when it is sent.
 #[derive(Debug)]
 pub(super) struct Head {
-    text: Vec<u8>,
+    status: StatusCode,
+    fields: Vec<u8>,
     asked: Asked,
 }
 
@@ -48,16 +49,19 @@ fn lists(headers: &HeaderMap, token: &str) -> bool {
 impl Head {
     /// A head without the fields that belong to the connection, and without its end.
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, asked: Asked) -> Self {
-        let keep_alive = asked.keep_alive && !lists(headers, "close");
-        let mut head = Self { text: Vec::new(), asked: Asked { keep_alive, ..asked } };
-        let version = if asked.version < Version::HTTP_11 { "HTTP/1.0" } else { "HTTP/1.1" };
-        let reason = status.canonical_reason().unwrap_or_default();
-        head.text.extend_from_slice(format!("{version} {} {reason}\r\n", status.as_str()).as_bytes());
+        let mut head = Self { status, fields: Vec::new(), asked };
+        head.complete(status, headers);
+        head
+    }
+
+    /// Takes in what was not known before: the status, and more fields.
+    pub(super) fn complete(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.status = status;
+        self.asked.keep_alive &= !lists(headers, "close");
         let of_connection = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::DATE];
         for (name, value) in headers.iter().filter(|(name, _)| !of_connection.contains(name)) {
-            head.field(name, value.as_bytes());
+            self.field(name, value.as_bytes());
         }
-        head
     }
 
     /// How a body of unknown length ends: HTTP/1.0 knows no chunks.
@@ -69,6 +73,8 @@ impl Head {
     pub(super) fn finish(mut self, end: BodyEnd, last: bool) -> (Vec<u8>, bool) {
         let keep_alive = self.asked.keep_alive && !last && end != BodyEnd::Close;
         match end {
+            // RFC 9110, section 8.6.
+            BodyEnd::Length(_) if self.status == StatusCode::NO_CONTENT => {}
             BodyEnd::Length(length) => self.field(header::CONTENT_LENGTH, length.to_string().as_bytes()),
             BodyEnd::Chunk => self.field(header::TRANSFER_ENCODING, b"chunked"),
             BodyEnd::Close => {}
@@ -79,14 +85,16 @@ impl Head {
             _ => {}
         }
         self.field(header::DATE, httpdate::fmt_http_date(SystemTime::now()).as_bytes());
-        self.text.extend_from_slice(b"\r\n");
-        (self.text, keep_alive)
+        let version = if self.asked.version < Version::HTTP_11 { "HTTP/1.0" } else { "HTTP/1.1" };
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        let line = format!("{version} {} {reason}\r\n", self.status.as_str());
+        ([line.as_bytes(), &self.fields, b"\r\n"].concat(), keep_alive)
     }
 
     fn field(&mut self, name: impl Display, value: &[u8]) {
-        self.text.extend_from_slice(format!("{name}: ").as_bytes());
-        self.text.extend_from_slice(value);
-        self.text.extend_from_slice(b"\r\n");
+        self.fields.extend_from_slice(format!("{name}: ").as_bytes());
+        self.fields.extend_from_slice(value);
+        self.fields.extend_from_slice(b"\r\n");
     }
 }
 
@@ -137,6 +145,18 @@ mod tests {
             let (found, keep_alive) = head(asked, &[], end, last);
             assert_eq!((found.iter().map(String::as_str).collect::<Vec<_>>(), keep_alive), (lines.to_vec(), kept));
         }
+    }
+
+    #[test]
+    fn what_is_known_later_of_an_answer_stands_behind_what_was_known_before() {
+        let early = HeaderMap::from_iter([("a".parse().unwrap(), HeaderValue::from_static("1"))]);
+        let late = HeaderMap::from_iter([("b".parse().unwrap(), HeaderValue::from_static("2"))]);
+        let mut head = Head::new(StatusCode::OK, &early, asked(Version::HTTP_11, ""));
+        head.complete(StatusCode::NO_CONTENT, &late);
+        let (head, keep_alive) = head.finish(BodyEnd::Length(0), false);
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("HTTP/1.1 204 No Content\r\na: 1\r\nb: 2\r\ndate: "), "{head}");
+        assert!(keep_alive);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::guarded::Guarded;
 use super::head::{Asked, BodyEnd, Head};
-use crate::transport::Held;
+use crate::transport::{Coming, Held};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Body as _;
 use poem::Response;
@@ -20,38 +21,46 @@ const OUT_BUFFER: usize = 16 * 1024;
 /// A held response. Dropping it drops its body, which so learns that the client has left.
 pub(super) struct Answer {
     head: Head,
-    body: BoxBody<Bytes, io::Error>,
-    held: Held,
+    content: Content,
+}
+
+enum Content {
+    Here(BoxBody<Bytes, io::Error>, Held),
+    /// It comes in one piece, with the rest of the head.
+    Coming(BoxFuture<'static, Response>),
 }
 
 impl Answer {
     /// The response, if it is one to be held.
     pub(super) fn new(response: Response, asked: Asked) -> Result<Self, Response> {
+        let head = |response: &Response| Head::new(response.status(), response.headers(), asked);
+        if let Some(coming) = response.data::<Coming>().and_then(Coming::take) {
+            return Ok(Self { head: head(&response), content: Content::Coming(coming) });
+        }
         let Some(held) = response.data::<Held>().copied() else { return Err(response) };
-        let head = Head::new(response.status(), response.headers(), asked);
-        Ok(Self { head, body: response.into_body().into(), held })
+        Ok(Self { head: head(&response), content: Content::Here(response.into_body().into(), held) })
     }
 
     /// Sends the answer as its body comes in, unless the peer leaves before. Returns the stream if it can be used again;
     /// else it is closed.
     pub(super) async fn send<S>(
         self,
-        stream: Guarded<S>,
+        mut stream: Guarded<S>,
         stopping: &watch::Receiver<bool>,
     ) -> io::Result<Option<Guarded<S>>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut out = Vec::new();
-        let (coding, reusable) = match (self.held, self.head.end_of_stream()) {
-            (Held::Whole, _) => (Coding::Whole { head: Some(self.head), body: Vec::new() }, false),
+        let (head, body, held) = self.arrive(&mut stream).await?;
+        let (coding, reusable) = match (held, head.end_of_stream()) {
+            (Held::Whole, _) => (Coding::Whole { head: Some(head), body: Vec::new() }, false),
             (Held::Stream, end) => {
-                let (head, reusable) = self.head.finish(end, *stopping.borrow());
+                let (head, reusable) = head.finish(end, *stopping.borrow());
                 out = head;
                 (if end == BodyEnd::Chunk { Coding::Chunks } else { Coding::Plain }, reusable)
             }
         };
-        let body = self.body;
         let mut sending = Sending { stream, body, coding, reusable, out, written: 0, ended: false, stopping };
         poll_fn(|cx| sending.poll(cx)).await?;
         let Sending { mut stream, reusable, .. } = sending;
@@ -60,6 +69,25 @@ impl Answer {
         }
         stream.shutdown().await?;
         Ok(None)
+    }
+
+    /// Waits until it is known what is to be sent, unless the peer leaves before.
+    async fn arrive<S>(self, stream: &mut Guarded<S>) -> io::Result<(Head, BoxBody<Bytes, io::Error>, Held)>
+    where
+        S: AsyncRead + Unpin,
+    {
+        let Self { mut head, content } = self;
+        let mut coming = match content {
+            Content::Here(body, held) => return Ok((head, body, held)),
+            Content::Coming(coming) => coming,
+        };
+        let response = poll_fn(|cx| match stream.poll_left(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof))),
+            Poll::Pending => coming.as_mut().poll(cx).map(Ok),
+        });
+        let response = response.await?;
+        head.complete(response.status(), response.headers());
+        Ok((head, response.into_body().into(), Held::Whole))
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Mounted {
     pub name: String,
     /// Its path, absolute and without a slash at the end.
     pub path: String,
+    /// Where its feeds are, too: another such path.
+    pub feed_path: Option<String>,
     /// What runs on it.
     pub application: Application,
     /// The endpoint itself.
@@ -51,6 +53,9 @@ impl Site {
         let mut routes = Route::new();
         for endpoint in &self.endpoints {
             routes = routes.nest(&endpoint.path, endpoint.byway.endpoint());
+            if let Some(path) = &endpoint.feed_path {
+                routes = routes.nest(path, endpoint.byway.feeds());
+            }
         }
         if self.demo {
             routes = assets().into_iter().fold(routes, |routes, asset| routes.at(asset.path, get(asset)));
@@ -78,7 +83,12 @@ impl Site {
 
     /// What a wrong path is answered with.
     fn not_found(&self) -> String {
-        let mut paths: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.path.as_str()).collect();
+        let endpoints = self.endpoints.iter();
+        let mut paths: Vec<_> = endpoints
+            .flat_map(|endpoint| [Some(&endpoint.path), endpoint.feed_path.as_ref()])
+            .flatten()
+            .map(String::as_str)
+            .collect();
         if self.demo {
             paths.insert(0, "/");
         }

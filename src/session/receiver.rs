@@ -132,9 +132,14 @@ impl Session {
 
     pub(super) fn take_one(&mut self) -> Option<Arc<Outgoing>> {
         let message = self.queue.pop()?;
-        self.traffic.messages_out += 1;
-        self.traffic.bytes_out += message.len() as u64;
+        self.handed_out(message.len());
         Some(message)
+    }
+
+    /// Counts a message that was handed to a carrier, from the queue or from somewhere else.
+    pub fn handed_out(&mut self, bytes: usize) {
+        self.traffic.messages_out += 1;
+        self.traffic.bytes_out += bytes as u64;
     }
 
     /// True as long as this receiver is the one that is attached.

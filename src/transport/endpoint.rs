@@ -31,6 +31,29 @@ impl Byway {
     }
 }
 
+/// The feeds of a [`Byway`] alone, as a poem endpoint, for `Route::nest`.
+#[derive(Clone)]
+pub struct FeedEndpoint {
+    node: Arc<Node>,
+}
+
+impl Byway {
+    /// This endpoint's feeds alone, at a path of their own: nested at `/feed`, `/feed/topic/news` is a feed of `/topic/news`.
+    /// They are the ones that [`endpoint`](Self::endpoint) has below its own `/feed`. Everything is 404 where it has none.
+    pub fn feeds(&self) -> FeedEndpoint {
+        FeedEndpoint { node: Arc::clone(&self.0) }
+    }
+}
+
+impl poem::Endpoint for FeedEndpoint {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let path = request.uri().path().to_owned();
+        Ok(feed_url(Arc::clone(&self.node), request, &path).await)
+    }
+}
+
 impl poem::Endpoint for Endpoint {
     type Output = Response;
 
@@ -59,6 +82,9 @@ fn answer(node: Arc<Node>, request: Request) -> BoxFuture<'static, Response> {
 
 /// `/feed` and all below it.
 fn feed_url(node: Arc<Node>, request: Request, path: &str) -> BoxFuture<'static, Response> {
+    if node.feeds().is_none() {
+        return ready(respond::not_found()).boxed();
+    }
     if let Some(refusal) = origin::refuse_foreign(&node, &request) {
         return ready(refusal).boxed();
     }

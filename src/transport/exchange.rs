@@ -1,15 +1,14 @@
 //! One request, with what every transport needs to know of it.
 
 use super::Cors;
+use super::request::{BodyError, client_address, peer_address, read_body};
 use super::respond;
 use crate::model::{Principal, Transport};
 use crate::node::{Node, OpenError, Opening};
 use crate::policy::Origin;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use poem::error::ReadBodyError;
 use poem::{Request, Response};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// A request that passed the endpoint's checks.
@@ -35,7 +34,7 @@ impl Exchange {
     }
 
     pub(super) fn opening(&self, transport: Transport) -> Opening {
-        let remote = client_address(&self.node, &self.request);
+        let remote = client_address(&self.node.proxies, &self.request);
         Opening {
             transport,
             principal: self.principal().cloned(),
@@ -92,19 +91,12 @@ impl Exchange {
     /// Reads the body, within the endpoint's limits of size and time; a body that announces too much is not read at all.
     pub(super) async fn body(&mut self) -> Result<Bytes, Response> {
         let limits = &self.node.settings.limits;
-        let announced = self.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > limits.max_body_bytes) {
-            return Err(self.refuse("body_too_big", StatusCode::PAYLOAD_TOO_LARGE, "Body too big."));
-        }
-        let body = self.request.take_body().into_bytes_limit(limits.max_body_bytes);
-        match tokio::time::timeout(limits.body_timeout, body).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(ReadBodyError::PayloadTooLarge)) => {
-                Err(self.refuse("body_too_big", StatusCode::PAYLOAD_TOO_LARGE, "Body too big."))
-            }
-            Ok(Err(_)) => Err(self.refuse("body_broken", StatusCode::BAD_REQUEST, "Body cut off.")),
-            Err(_) => Err(self.refuse("body_slow", StatusCode::REQUEST_TIMEOUT, "Body too slow.")),
-        }
+        let body = read_body(&mut self.request, limits.max_body_bytes, limits.body_timeout).await;
+        body.map_err(|error| match error {
+            BodyError::TooLarge => self.refuse("body_too_big", StatusCode::PAYLOAD_TOO_LARGE, "Body too big."),
+            BodyError::Broken => self.refuse("body_broken", StatusCode::BAD_REQUEST, "Body cut off."),
+            BodyError::Slow => self.refuse("body_slow", StatusCode::REQUEST_TIMEOUT, "Body too slow."),
+        })
     }
 
     /// Reads the body of a request that should have none, to its end: only behind it does hyper notice that a waiting
@@ -132,18 +124,6 @@ impl Exchange {
 /// A header's value, if it is text.
 pub(super) fn header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// Where the request comes from: the peer, or what trusted proxies say.
-pub(super) fn client_address(node: &Node, request: &Request) -> IpAddr {
-    let forwarded = request.headers().get_all("X-Forwarded-For").into_iter();
-    let forwarded: Vec<_> = forwarded.filter_map(|value| value.to_str().ok()).collect();
-    node.proxies.client(peer_address(request), forwarded.into_iter())
-}
-
-/// A peer without an IP address, such as a Unix socket's, is this machine.
-pub(super) fn peer_address(request: &Request) -> IpAddr {
-    request.remote_addr().as_socket_addr().map_or(Ipv4Addr::LOCALHOST.into(), std::net::SocketAddr::ip)
 }
 
 /// The origin that the request was sent to. Only trusted proxies may say that they were reached by another scheme.

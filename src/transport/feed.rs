@@ -1,15 +1,17 @@
 //! `GET /feed/...`: topics for those who only listen and speak nothing but HTTP. docs/feeds.md says how it looks to them.
 
-use super::exchange::{Exchange, client_address};
-use super::{Held, respond};
+use super::exchange::Exchange;
+use super::request::client_address;
+use super::{Held, held, respond};
 use crate::model::{DestinationPattern, Transport};
-use crate::node::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Polled};
+use crate::node::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Node, Polled};
 use async_stream::stream;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Body, Response};
 use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_stream::Stream;
 
@@ -32,7 +34,7 @@ pub(super) async fn feed(mut exchange: Exchange, path: String) -> Response {
         Ok(asked) => asked.answer(&exchange, feeds).await,
         Err(refusal) => Err(refusal),
     };
-    let answer = answer.unwrap_or_else(|refusal| refused(&exchange, &refusal));
+    let answer = answer.unwrap_or_else(|refusal| refused(&exchange.node, &refusal));
     exchange.finish(answer)
 }
 
@@ -41,7 +43,7 @@ struct Asked {
     transport: Transport,
     destinations: Vec<DestinationPattern>,
     beginning: Beginning,
-    /// How long a poll waits at the most; `None` is as long as it may.
+    /// How long a poll waits, or a stream lasts, at the most; `None` is as long as it may.
     wait: Option<Duration>,
 }
 
@@ -49,7 +51,7 @@ impl Asked {
     fn of(exchange: &Exchange, path: &str) -> Result<Self, FeedRefusal> {
         let transport = exchange.header(header::ACCEPT).map_or(Transport::FeedEvents, by_accept);
         let mut asked = Self { transport, destinations: Vec::new(), beginning: Beginning::Now, wait: None };
-        if !path.is_empty() {
+        if !matches!(path, "" | "/") {
             asked.destinations.push(destination(decoded(path))?);
         }
         for (name, value) in form_urlencoded::parse(exchange.query().as_bytes()) {
@@ -79,16 +81,17 @@ impl Asked {
         let Self { transport, destinations, beginning, wait } = self;
         let request = FeedRequest {
             transport,
-            remote: client_address(&exchange.node, &exchange.request),
+            remote: client_address(&exchange.node.proxies, &exchange.request),
             principal: exchange.principal().cloned(),
             token: feeds.token(exchange.request.headers(), exchange.request.uri().query()),
             destinations,
             beginning,
+            wait,
         };
         let feed = feeds.open(&exchange.node, request).await?;
         let max_wait = feeds.settings.max_wait;
         Ok(match transport {
-            Transport::FeedPoll => polled(feed.poll(wait.map_or(max_wait, |wait| wait.min(max_wait))).await)?,
+            Transport::FeedPoll => poll(exchange, feed, wait.map_or(max_wait, |wait| wait.min(max_wait))).await,
             _ => respond::held(feed.content_type(), Body::from_bytes_stream(pieces(feed)), Held::Stream),
         })
     }
@@ -144,6 +147,13 @@ fn pieces(mut feed: Feed) -> impl Stream<Item = io::Result<Bytes>> {
     }
 }
 
+/// A poll that waits holds nothing of its request.
+async fn poll(exchange: &Exchange, feed: Feed, wait: Duration) -> Response {
+    let node = Arc::clone(&exchange.node);
+    let answer = async move { polled(feed.poll(wait).await).unwrap_or_else(|refusal| refused(&node, &refusal)) };
+    held::coming(&exchange.request, answer).await
+}
+
 fn polled(polled: Polled) -> Result<Response, FeedRefusal> {
     let (mut response, id) = match polled {
         Polled::Messages { list, id } => (respond::content(respond::JSON, list), id),
@@ -158,8 +168,8 @@ fn polled(polled: Polled) -> Result<Response, FeedRefusal> {
     Ok(response)
 }
 
-fn refused(exchange: &Exchange, refusal: &FeedRefusal) -> Response {
-    exchange.node.refused(refusal.label);
+fn refused(node: &Node, refusal: &FeedRefusal) -> Response {
+    node.refused(refusal.label);
     let mut response = respond::text(refusal.status, format!("{}.\n", refusal.text));
     let headers = response.headers_mut();
     if let Some(wait) = refusal.retry_after {

@@ -11,6 +11,7 @@ mod info;
 mod jsonp;
 mod origin;
 mod receive;
+mod request;
 mod respond;
 mod send;
 mod streaming;
@@ -18,8 +19,9 @@ mod upgrade;
 mod websocket;
 mod xhr;
 
-pub use endpoint::Endpoint;
-pub(crate) use held::Held;
+pub use endpoint::{Endpoint, FeedEndpoint};
+pub(crate) use held::{Coming, Held, Waits};
+pub(crate) use request::{BodyError, client_address, read_body};
 pub(crate) use upgrade::RawUpgrade;
 
 use crate::model::Transport;

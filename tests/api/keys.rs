@@ -91,7 +91,10 @@ async fn everybody_may_read_the_description_and_it_names_every_operation() {
     let document = json(&answer);
     let paths = document["paths"].as_object().expect("paths");
     let paths: Vec<_> = paths.keys().map(String::as_str).collect();
-    assert_eq!(paths, ["/publish", "/revocations", "/sessions", "/sessions/{id}", "/users", "/users/{name}"]);
+    assert_eq!(
+        paths,
+        ["/presence", "/publish", "/revocations", "/sessions", "/sessions/{id}", "/users", "/users/{name}"]
+    );
     assert_eq!(document["servers"][0]["url"], "/api");
     for path in paths {
         for (method, operation) in document["paths"][path].as_object().expect("methods") {

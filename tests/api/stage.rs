@@ -40,7 +40,7 @@ fn mounted(name: &str, path: &str, application: Application) -> Mounted {
     let broker = BrokerSettings { queue, ..BrokerSettings::default() };
     let stomp = || Stomp::new().authenticator(ByLogin).broker(broker);
     let (byway, messenger) = application.byway(Settings::default(), stomp).expect("the test's settings are valid");
-    Mounted { name: name.to_owned(), path: path.to_owned(), application, byway, messenger }
+    Mounted { name: name.to_owned(), path: path.to_owned(), feed_path: None, application, byway, messenger }
 }
 
 fn key(name: &str, key: &str, allow: &[Permission]) -> ApiKeySettings {

@@ -38,7 +38,23 @@ fn a_path_that_is_not_served_says_what_is() {
     let byway = Byway::start(&[]);
     let answer = get(&byway.address, "/nowhere");
     assert_eq!(answer.status(), "404");
-    assert_eq!(answer.body, "404: nothing is served here. What is: /, /chat, /echo, /stomp, /health, /metrics\n");
+    assert_eq!(
+        answer.body,
+        "404: nothing is served here. What is: /, /chat, /echo, /stomp, /feed, /health, /metrics\n"
+    );
+}
+
+#[test]
+fn the_feeds_of_an_endpoint_may_have_a_short_path() {
+    let file = "broker.history = [{ pattern = \"/topic/**\" }]\n[endpoints.news]\npath = \"/news\"\napp = \"stomp\"\nfeed_path = \"/feed\"";
+    let byway = Byway::start_in(Folder::new().with("byway.toml", file), &["--config", "byway.toml"]);
+    for target in ["/feed/topic/a?", "/feed?destination=/topic/a&", "/news/feed/topic/a?"] {
+        let answer = get(&byway.address, &format!("{target}format=poll&wait=0"));
+        assert_eq!(answer.status(), "204", "{target}");
+        answer.assert_header("x-accel-buffering: no");
+    }
+    assert_eq!(get(&byway.address, "/feed").status(), "400");
+    assert_eq!(get(&byway.address, "/feeds/topic/a").status(), "404");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod directory;
 mod history;
+mod presence;
 mod queue;
 mod queue_model;
 mod settings;

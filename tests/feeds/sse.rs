@@ -13,6 +13,8 @@ pub struct Reader {
     pending: String,
     building: Event,
     has_data: bool,
+    /// Counts from the end of its event on: a reader that is cut off before has not heard the event.
+    coming_id: Option<String>,
     pub last_id: String,
     pub retry: Option<u64>,
     pub comments: Vec<String>,
@@ -45,7 +47,7 @@ impl Reader {
                 self.building.data.push_str(value);
                 self.building.data.push('\n');
             }
-            "id" if !value.contains('\0') => self.last_id = value.to_owned(),
+            "id" if !value.contains('\0') => self.coming_id = Some(value.to_owned()),
             "retry" => self.retry = value.parse().ok(),
             _ => {}
         }
@@ -53,6 +55,9 @@ impl Reader {
     }
 
     fn dispatch(&mut self) -> Option<Event> {
+        if let Some(id) = self.coming_id.take() {
+            self.last_id = id;
+        }
         let mut event = std::mem::take(&mut self.building);
         if !std::mem::take(&mut self.has_data) {
             return None;

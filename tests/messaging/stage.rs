@@ -1,5 +1,6 @@
 //! A client, an outlet that remembers, and applications that are asked.
 
+use byway::broker::Present;
 use byway::messaging::{
     Client, ClientInfo, Dispatcher, Kind, MessageError, MessageHandler, Messages, MessagingSettings, Messenger,
     Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
@@ -66,6 +67,10 @@ impl Outlet for Recorder {
 
     fn to_user(&self, name: &str, publication: Publication) -> Result<(), PublishError> {
         self.tell(OutgoingDelivery::ToUser { name: name.into(), publication })
+    }
+
+    fn present(&self, _: &Destination, _: u64, _: usize) -> Option<Present> {
+        None
     }
 
     fn to_session(&self, session: SessionId, publication: Publication) -> Result<(), PublishError> {

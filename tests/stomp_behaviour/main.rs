@@ -12,6 +12,7 @@ mod endings;
 mod heartbeats;
 mod identity;
 mod limits;
+mod presence;
 mod queues;
 mod slow;
 mod topics;
@@ -78,6 +79,10 @@ macro_rules! every {
                 consumers_take_turns_and_none_gets_more_than_it_may_hold
                 a_queue_keeps_what_comes_before_its_first_consumer
                 a_full_queue_refuses_its_sender_and_a_session_that_ends_gives_back_its_turn
+            }
+            presence {
+                a_watcher_hears_who_is_there_and_then_who_comes_and_goes
+                a_member_whose_session_ends_may_come_back_in_time_by_another
             }
             transactions {
                 what_a_transaction_holds_is_published_by_its_commit_in_order

@@ -2,12 +2,14 @@
 
 mod history;
 mod kind;
+mod presence;
 mod queue;
 mod slow;
 mod validate;
 
 pub use history::HistorySettings;
 pub use kind::{Kind, KindSettings, PatternError};
+pub use presence::PresenceSettings;
 pub use queue::{OnFull, QueueOverride, QueueSettings};
 pub use slow::{ConflationKey, SlowConsumerPolicy, SlowConsumerSettings};
 
@@ -31,6 +33,8 @@ pub struct BrokerSettings {
     pub history: Vec<HistorySettings>,
     /// What a session that reads too slowly gets of a topic. Default: none; the session's `overflow` decides.
     pub slow_consumers: Vec<SlowConsumerSettings>,
+    /// Of which destinations it is known who is there. Default: none.
+    pub presence: Vec<PresenceSettings>,
     /// How many patterns may be listened to.
     pub directory: DirectorySettings,
     /// How many work queues there may be at a time: those with messages or consumers. Default 10,000. One more is refused.
@@ -42,6 +46,11 @@ pub struct BrokerSettings {
     /// How many bytes of publications all histories may keep together. Default 256 MiB. What comes beyond that is
     /// delivered and not kept.
     pub max_history_bytes: usize,
+    /// How many destinations somebody may be present in at a time. Default 10,000. In one more, nobody is.
+    pub max_presences: usize,
+    /// How many members all of these may have together. Default 100,000: about 30 MB, and their claims. One more is
+    /// subscribed like anybody, and not present.
+    pub max_present: usize,
 }
 
 impl Default for BrokerSettings {
@@ -52,11 +61,14 @@ impl Default for BrokerSettings {
             queues: Vec::new(),
             history: Vec::new(),
             slow_consumers: Vec::new(),
+            presence: Vec::new(),
             directory: DirectorySettings::default(),
             max_queues: 10_000,
             max_queue_bytes: 256 << 20,
             max_histories: 10_000,
             max_history_bytes: 256 << 20,
+            max_presences: 10_000,
+            max_present: 100_000,
         }
     }
 }
@@ -116,6 +128,11 @@ impl BrokerSettings {
     /// What is kept of this topic, or `None` where nothing is.
     pub fn history(&self, destination: &Destination) -> Option<&HistorySettings> {
         self.history.iter().find(|entry| entry.pattern.matches(destination))
+    }
+
+    /// How it is known who is there, or `None` where it is not.
+    pub fn presence(&self, destination: &Destination) -> Option<&PresenceSettings> {
+        self.presence.iter().find(|entry| entry.pattern.matches(destination))
     }
 
     /// What a session that reads too slowly gets of this topic, or `None` where the session's own settings decide.

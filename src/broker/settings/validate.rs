@@ -1,6 +1,8 @@
 //! Settings that cannot be right.
 
-use super::{BrokerSettings, HistorySettings, Kind, QueueSettings, SlowConsumerPolicy, SlowConsumerSettings};
+use super::{
+    BrokerSettings, HistorySettings, Kind, PresenceSettings, QueueSettings, SlowConsumerPolicy, SlowConsumerSettings,
+};
 use crate::model::{Destination, DestinationPattern, SettingsError};
 use std::fmt;
 use std::time::Duration;
@@ -9,6 +11,9 @@ type Checked = Result<(), SettingsError>;
 
 /// Longer than anything that is waited for, and short enough to be added to any clock.
 const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Room for a member with an ordinary name: where there is none for anybody, presence tells nothing.
+const MIN_PRESENCE_BYTES: usize = 1024;
 
 impl BrokerSettings {
     /// Refuses what cannot be right.
@@ -22,6 +27,9 @@ impl BrokerSettings {
         }
         for entry in &self.history {
             entry.validate().map_err(|error| within("broker.history", &entry.pattern, &error))?;
+        }
+        for entry in &self.presence {
+            entry.validate().map_err(|error| within("broker.presence", &entry.pattern, &error))?;
         }
         for entry in &self.slow_consumers {
             entry.validate().map_err(|error| within("broker.slow_consumers", &entry.pattern, &error))?;
@@ -38,6 +46,7 @@ impl BrokerSettings {
         let covers = DestinationPattern::covers;
         reached("broker.queues", self.queues.iter().map(|entry| &entry.pattern), covers)?;
         reached("broker.history", self.history.iter().map(|entry| &entry.pattern), covers)?;
+        reached("broker.presence", self.presence.iter().map(|entry| &entry.pattern), covers)?;
         reached("broker.slow_consumers", self.slow_consumers.iter().map(|entry| &entry.pattern), covers)
     }
 
@@ -74,6 +83,14 @@ impl HistorySettings {
         positive("broker.history.messages", self.messages)?;
         positive("broker.history.bytes", self.bytes)?;
         duration("broker.history.max_age", self.max_age)
+    }
+}
+
+impl PresenceSettings {
+    fn validate(&self) -> Checked {
+        positive("broker.presence.max_members", self.max_members)?;
+        ensure(self.max_bytes >= MIN_PRESENCE_BYTES, "broker.presence.max_bytes", "expected at least 1024")?;
+        ensure(self.grace <= MAX_DURATION, "broker.presence.grace", "expected at most 30 days")
     }
 }
 

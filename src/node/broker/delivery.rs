@@ -103,7 +103,7 @@ impl Accepted {
             message_id: &id,
             ack: wanted.acknowledged.then_some(&id),
         });
-        if wanted.binary { in_binary(frame) } else { frame }
+        if wanted.binary { frame.into_binary() } else { frame }
     }
 
     fn tail(&self, wanted: &Wanted) -> &Tail {
@@ -169,12 +169,5 @@ impl Wanted {
             true => format!("{}-{number}", self.place),
             false => number.to_string(),
         }
-    }
-}
-
-fn in_binary(frame: Message) -> Message {
-    match frame {
-        Message::Text(text) => Message::Binary(text.into_bytes()),
-        binary @ Message::Binary(_) => binary,
     }
 }

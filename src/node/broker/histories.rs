@@ -1,6 +1,6 @@
 //! What is kept of topics for those who come late.
 
-use crate::broker::{BrokerSettings, Gap, History};
+use crate::broker::{BrokerSettings, Gap, History, HistorySettings};
 use crate::model::{Destination, Message, Publication};
 use crate::node::now;
 use parking_lot::Mutex;
@@ -89,51 +89,50 @@ impl Histories {
 
     /// Keeps a publication, if its topic has a history; it is marked with its place there then.
     pub(super) fn record(&self, publication: Publication) -> Publication {
+        let Some(settings) = self.settings.history(&publication.destination) else { return publication };
         let mut kept = self.kept.lock();
-        let over = kept.bytes + publication.size() > self.settings.max_history_bytes;
-        let Some(history) = kept.history(&publication.destination, &self.settings, over) else { return publication };
-        let before = history.bytes();
-        let offset = history.push(Arc::new(publication.clone()), now());
-        let (epoch, after) = (history.epoch(), history.bytes());
-        kept.bytes = kept.bytes - before + after;
-        publication.with_header(OFFSET, Offset { epoch, offset }.to_string())
+        let anew = kept.bytes + publication.size() > self.settings.max_history_bytes;
+        let Some(at) = kept.record(&publication, settings, (self.settings.max_histories, anew)) else {
+            return publication;
+        };
+        publication.with_header(OFFSET, at.to_string())
     }
 
     /// What a feed gets of the past. Its topic's history begins now if there was none, so that it has a position.
     pub(super) fn follow(&self, destination: &Destination, past: Option<Past>) -> Followed {
         let mut kept = self.kept.lock();
-        let Some(history) = kept.history(destination, &self.settings, false) else {
-            let gap = matches!(past, Some(Past::Since(_))).then_some(Gap::Unknown);
-            return Followed { position: None, gap, publications: Vec::new() };
-        };
-        let before = history.bytes();
-        let (publications, gap) = past.map_or_else(Default::default, |past| past.of(history));
-        let (epoch, newest, after) = (history.epoch(), history.offset(), history.bytes());
-        kept.bytes -= before - after;
-        let at = |offset| Offset { epoch, offset };
-        Followed {
-            position: Some(at(newest - publications.len() as u64)),
-            gap,
-            publications: publications.into_iter().map(|(offset, publication)| (at(offset), publication)).collect(),
-        }
+        let settings = self.settings.history(destination);
+        let began = settings.is_some_and(|it| kept.begin(destination, it, self.settings.max_histories).is_some());
+        if began { kept.follow(destination, past) } else { Followed::nothing(past) }
     }
 
     /// What a subscriber asks for, oldest first, with an empty message in the place of what is not there any more.
     pub(super) fn replay(&self, destination: &Destination, past: Past) -> Vec<Publication> {
-        let mut kept = self.kept.lock();
-        let Some(history) = kept.topics.get_mut(destination) else {
-            // A client that has seen an offset has seen a history that is gone.
-            let missed = matches!(past, Past::Since(_)).then(|| gap(destination, Gap::Unknown));
-            return missed.into_iter().collect();
-        };
-        let before = history.bytes();
-        let (publications, missed) = past.of(history);
-        let (epoch, after) = (history.epoch(), history.bytes());
-        kept.bytes -= before - after;
-        let marked = publications.into_iter().map(|(offset, publication)| {
-            Arc::unwrap_or_clone(publication).with_header(OFFSET, Offset { epoch, offset }.to_string())
-        });
-        missed.map(|missed| gap(destination, missed)).into_iter().chain(marked).collect()
+        let followed = self.kept.lock().follow(destination, Some(past));
+        let marked = followed
+            .publications
+            .into_iter()
+            .map(|(at, publication)| Arc::unwrap_or_clone(publication).with_header(OFFSET, at.to_string()));
+        followed.gap.map(|missed| gap(destination, missed)).into_iter().chain(marked).collect()
+    }
+}
+
+impl Followed {
+    /// Where there is no history. A client that has seen an offset has seen one that is gone.
+    fn nothing(past: Option<Past>) -> Self {
+        let gap = matches!(past, Some(Past::Since(_))).then_some(Gap::Unknown);
+        Self { position: None, gap, publications: Vec::new() }
+    }
+
+    fn of(history: &mut History, past: Option<Past>) -> Self {
+        let (publications, gap) = past.map_or_else(Default::default, |past| past.of(history));
+        let epoch = history.epoch();
+        let at = |offset| Offset { epoch, offset };
+        Self {
+            position: Some(at(history.offset() - publications.len() as u64)),
+            gap,
+            publications: publications.into_iter().map(|(offset, publication)| (at(offset), publication)).collect(),
+        }
     }
 }
 
@@ -151,26 +150,46 @@ impl Past {
 }
 
 impl Kept {
-    /// The history of a topic that has one, begun now if there was none and there may be one more. Where it has to begin
-    /// `anew`, everybody learns that something is missing.
-    fn history(&mut self, destination: &Destination, settings: &BrokerSettings, anew: bool) -> Option<&mut History> {
-        let of_topic = settings.history(destination)?;
-        if self.topics.len() >= settings.max_histories && !self.topics.contains_key(destination) {
+    /// Where a publication is kept; nowhere, where there may be no more histories. Where its history has to begin `anew`,
+    /// everybody learns that something is missing.
+    fn record(
+        &mut self,
+        publication: &Publication,
+        settings: &HistorySettings,
+        (max, anew): (usize, bool),
+    ) -> Option<Offset> {
+        if anew && let Some(history) = self.topics.remove(&publication.destination) {
+            self.bytes -= history.bytes();
+        }
+        let history = self.begin(&publication.destination, settings, max)?;
+        let before = history.bytes();
+        let offset = history.push(Arc::new(publication.clone()), now());
+        let (epoch, after) = (history.epoch(), history.bytes());
+        self.bytes = self.bytes - before + after;
+        Some(Offset { epoch, offset })
+    }
+
+    /// What is there of the past. Looking at it forgets what is too old.
+    fn follow(&mut self, destination: &Destination, past: Option<Past>) -> Followed {
+        let Some(history) = self.topics.get_mut(destination) else { return Followed::nothing(past) };
+        let before = history.bytes();
+        let followed = Followed::of(history, past);
+        self.bytes -= before - history.bytes();
+        followed
+    }
+
+    /// The history of a topic, begun now if there was none and there may be one more.
+    fn begin(&mut self, destination: &Destination, settings: &HistorySettings, max: usize) -> Option<&mut History> {
+        if self.topics.len() >= max && !self.topics.contains_key(destination) {
             self.topics.retain(|_, history| !history.is_empty());
-            if self.topics.len() >= settings.max_histories {
+            if self.topics.len() >= max {
                 return None;
             }
         }
-        let mut begin = || {
+        Some(self.topics.entry(destination.clone()).or_insert_with(|| {
             self.next_epoch += 1;
-            History::new(self.next_epoch, of_topic.clone())
-        };
-        let history = self.topics.entry(destination.clone()).or_insert_with(&mut begin);
-        if anew {
-            self.bytes -= history.bytes();
-            *history = begin();
-        }
-        Some(history)
+            History::new(self.next_epoch, settings.clone())
+        }))
     }
 }
 

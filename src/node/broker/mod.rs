@@ -4,22 +4,29 @@
 
 mod delivery;
 mod histories;
+mod news;
+mod presences;
 mod queues;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 pub(in crate::node) use delivery::{Deliveries, Form, Wanted};
 pub(in crate::node) use histories::{Followed, HISTORY, OFFSET, Offset, Past, SINCE};
+pub(in crate::node) use presences::{Attendance, Place};
 pub(in crate::node) use queues::Consuming;
 pub(in crate::node) use topics::{Inbox, Listening, Owner};
 
 use super::cell::Cell;
 use super::hub::{self, Hub};
-use crate::broker::{BrokerSettings, ConsumerId, DirectoryFull, Kind, SubscribeError};
+use crate::broker::{BrokerSettings, ConsumerId, DirectoryFull, Kind, Present, SubscribeError};
 use crate::messaging::PublishError;
-use crate::model::{AckMode, Destination, DestinationPattern, Publication};
+use crate::model::{AckMode, Destination, DestinationPattern, Principal, Publication, SessionId};
+use crate::protocol::feed::PRESENCE;
 use crate::session::Outgoing;
 use delivery::{Accepted, WhenSlow};
 use histories::Histories;
+use presences::Presences;
 use queues::Queues;
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -28,8 +35,16 @@ use tokio::runtime::Handle;
 use topics::Topics;
 
 /// Headers that the broker gives to messages. Clients' messages lose theirs.
-pub(in crate::node) const OWN_HEADERS: [&str; 7] =
-    ["body-encoding", "dead-letter-reason", "delivery-count", "gap", "offset", "original-destination", "redelivered"];
+pub(in crate::node) const OWN_HEADERS: [&str; 8] = [
+    "body-encoding",
+    "dead-letter-reason",
+    "delivery-count",
+    "gap",
+    "offset",
+    "original-destination",
+    PRESENCE,
+    "redelivered",
+];
 
 /// The broker of one endpoint.
 pub(in crate::node) struct Broker {
@@ -38,6 +53,7 @@ pub(in crate::node) struct Broker {
     topics: Arc<Topics>,
     queues: Arc<Queues>,
     histories: Histories,
+    presences: Arc<Presences>,
     /// Numbers publications.
     numbers: Arc<AtomicU64>,
     /// Clients must not be able to make their publications replace others'.
@@ -45,11 +61,18 @@ pub(in crate::node) struct Broker {
 }
 
 impl Broker {
-    pub(in crate::node) fn new(settings: BrokerSettings, hub: Arc<Hub<Deliveries>>) -> Self {
+    /// `presence_prefix` is where it is told who is present.
+    pub(in crate::node) fn new(
+        settings: BrokerSettings,
+        presence_prefix: Destination,
+        hub: Arc<Hub<Deliveries>>,
+    ) -> Self {
         let settings = Arc::new(settings);
         let numbers = Arc::new(AtomicU64::new(1));
+        let topics = Topics::new(Arc::clone(&hub), &settings);
         Self {
-            topics: Topics::new(Arc::clone(&hub), &settings),
+            presences: Presences::new(&settings, presence_prefix, &topics, &numbers),
+            topics,
             histories: Histories::new(Arc::clone(&settings)),
             queues: Queues::new(Arc::clone(&settings), Arc::clone(&numbers)),
             hub,
@@ -62,6 +85,7 @@ impl Broker {
     /// Publications are carried where the sessions run.
     pub(in crate::node) fn run_on(&self, runtime: &Handle) {
         self.queues.run_on(runtime);
+        self.presences.run_on(runtime);
         self.hub.run_on(runtime);
     }
 
@@ -142,6 +166,42 @@ impl Broker {
             let form = form(followed.position.is_some());
             Ok((self.topics.listen(destination.clone().into(), cell, form)?, followed))
         })
+    }
+
+    /// Makes somebody present for whom this subscription was made, while what comes of it is held. `None` where it does not.
+    pub(in crate::node) fn attend(
+        &self,
+        destination: &Destination,
+        session: SessionId,
+        principal: Option<&Principal>,
+    ) -> Option<Attendance> {
+        self.presences.attend(destination, session, principal)
+    }
+
+    /// Lets a session hear who comes and goes. Who is there is told first, and nothing is missed in between.
+    pub(in crate::node) fn watch(
+        &self,
+        place: &Place,
+        cell: &Arc<Cell>,
+        form: Form,
+        tell: impl FnOnce(Publication),
+    ) -> Result<Listening, DirectoryFull> {
+        self.presences.watch(place, cell, form, tell)
+    }
+
+    /// Who is there, behind the member of this number and at most so many; `None` where that is not known.
+    pub(in crate::node) fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
+        self.presences.present(destination, after, limit)
+    }
+
+    /// How often somebody was not present since too many were.
+    pub(in crate::node) fn turned_away(&self) -> u64 {
+        self.presences.turned_away()
+    }
+
+    /// The server stops: that everybody leaves is told to nobody.
+    pub(in crate::node) fn stop(&self) {
+        self.presences.stop();
     }
 
     /// Lets a session hear what is its own.

@@ -83,8 +83,8 @@ impl Queues {
             return Err(PublishError::QueueFull);
         }
         let destination = publication.destination.clone();
-        self.change(&destination, |state| state.core.publish(Arc::new(publication), now()))?
-            .map_err(|_| PublishError::QueueFull)
+        let (_, published) = self.change(&destination, |state| state.core.publish(Arc::new(publication), now()))?;
+        published.map_err(|_| PublishError::QueueFull)
     }
 
     pub(super) fn consume(
@@ -101,8 +101,8 @@ impl Queues {
             state.consumers.insert(id, Consumer { cell: Arc::clone(cell), form });
             Ok(())
         });
-        added.map_err(|_| SubscribeError::TooManyConsumers)??;
-        let queue = self.named.lock().get(destination).cloned().ok_or(SubscribeError::TooManyConsumers)?;
+        let (queue, added) = added.map_err(|_| SubscribeError::TooManyConsumers)?;
+        added?;
         Ok(Consuming { queues: Arc::clone(self), queue, id })
     }
 
@@ -111,7 +111,7 @@ impl Queues {
         self: &Arc<Self>,
         destination: &Destination,
         change: impl FnOnce(&mut State) -> T,
-    ) -> Result<T, PublishError> {
+    ) -> Result<(Arc<Queue>, T), PublishError> {
         let mut change = Some(change);
         loop {
             let queue = self.find_or_make(destination)?;
@@ -119,7 +119,7 @@ impl Queues {
             if let Some(change) = change.take_if(|_| !state.forgotten) {
                 let result = change(&mut state);
                 self.settle_down(&queue, state);
-                return Ok(result);
+                return Ok((queue, result));
             }
         }
     }

@@ -6,7 +6,7 @@ use super::reader::{Late, Past};
 use crate::broker::{DirectoryFull, Gap};
 use crate::messaging::Client;
 use crate::model::{Destination, DestinationPattern};
-use crate::node::broker::{self, Followed, Form, Listening};
+use crate::node::broker::{self, Attendance, Followed, Form, Listening, Place};
 use crate::node::cell::Cell;
 use crate::node::stomp::Shared;
 use crate::protocol::feed::Format;
@@ -19,6 +19,8 @@ pub(super) enum Source {
     Topics(DestinationPattern),
     /// What is sent to the caller, as the caller calls it.
     Own(Destination),
+    /// Who is present.
+    Presence(Place),
 }
 
 /// A session that is open and listens to one destination after the other.
@@ -30,6 +32,7 @@ pub(super) struct Opened<'a> {
     /// Whether the feed has one destination, and its records need no composing.
     pub(super) alone: bool,
     pub(super) listening: Vec<Listening>,
+    pub(super) attending: Vec<Attendance>,
     pub(super) positions: Vec<Position>,
     pub(super) late: VecDeque<Late>,
 }
@@ -44,6 +47,7 @@ impl Opened<'_> {
     ) -> Result<(), DirectoryFull> {
         let (destination, live) = match source {
             Source::Topic(topic) => return self.follow(slot, &topic, past, since),
+            Source::Presence(place) => return self.watch(slot, &place),
             Source::Topics(pattern) => {
                 let destination = pattern.as_str().to_owned();
                 (destination, vec![self.shared.broker.listen(pattern, &self.cell, self.form(slot, false))?])
@@ -71,6 +75,7 @@ impl Opened<'_> {
         past: Option<broker::Past>,
         since: Option<Position>,
     ) -> Result<(), DirectoryFull> {
+        let pattern = topic.clone().into();
         let form = |resumable| self.form(slot, resumable);
         let (listening, followed) = self.shared.broker.follow(past, topic, &self.cell, form)?;
         let Followed { position, gap, publications } = followed;
@@ -84,6 +89,18 @@ impl Opened<'_> {
         let kept =
             |(offset, publication)| Late { slot, position: Position::Kept(offset), what: Past::Kept(publication) };
         self.late.extend(publications.into_iter().map(kept));
+        self.attending.extend(self.shared.attend(self.client, &pattern));
+        Ok(())
+    }
+
+    /// Whoever comes back is told who is there now, and has missed nothing.
+    fn watch(&mut self, slot: usize, place: &Place) -> Result<(), DirectoryFull> {
+        let position = Position::Live(0);
+        let late = &mut self.late;
+        let form = Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, resumable: false });
+        let tell = |here| late.push_back(Late { slot, position, what: Past::Kept(Arc::new(here)) });
+        self.listening.push(self.shared.broker.watch(place, &self.cell, form, tell)?);
+        self.positions.push(position);
         Ok(())
     }
 

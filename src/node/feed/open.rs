@@ -8,22 +8,23 @@ use super::refusal::FeedRefusal;
 use super::settings::FeedSettings;
 use super::speaker::FeedSpeaker;
 use crate::broker::Kind;
-use crate::messaging::{Client, ClientInfo, Event, Inbound, SubscribeAddress};
+use crate::messaging::{AddressError, Client, ClientInfo, Event, Inbound, SubscribeAddress};
 use crate::model::{DestinationPattern, Disconnect, Headers, Principal, Secret, Transport};
-use crate::node::broker;
+use crate::node::broker::{self, Place};
 use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
 use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
-use crate::node::stomp::{Denied, Shared, time_left};
+use crate::node::stomp::{Denied, Excess, Shared, time_left};
 use crate::node::{self, now};
-use crate::policy::{self, Action, AddressKey, AuthError, RateKeys, SessionRate, Stage, Verdict};
+use crate::policy::{self, AuthError, SessionRate};
 use crate::protocol::feed::Format;
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Opens the feeds of one endpoint.
 pub(crate) struct Feeds {
@@ -41,6 +42,8 @@ pub(crate) struct FeedRequest {
     pub(crate) token: Result<Option<Secret>, AuthError>,
     pub(crate) destinations: Vec<DestinationPattern>,
     pub(crate) beginning: Beginning,
+    /// How long the answer may take.
+    pub(crate) wait: Option<Duration>,
 }
 
 /// Where a feed begins.
@@ -53,6 +56,9 @@ pub(crate) enum Beginning {
     /// With the last so many of each destination.
     Last(usize),
 }
+
+/// A stream that ended at once would be come back to for ever, and bring nothing.
+const SHORTEST_STREAM: Duration = Duration::from_secs(1);
 
 impl Feeds {
     pub(in crate::node) fn new(shared: Arc<Shared>, settings: FeedSettings, session: &SessionSettings) -> Self {
@@ -70,7 +76,7 @@ impl Feeds {
         self.check_count(&request.destinations)?;
         let since = self.since(&request)?;
         node.is_full_or_draining()?;
-        let FeedRequest { transport, remote, principal, token, destinations, beginning } = request;
+        let FeedRequest { transport, remote, principal, token, destinations, beginning, wait } = request;
         let info = ClientInfo { id: node.next_id(), transport, remote, protocol: None };
         let client = Client::new(info, principal.clone());
         self.announce(&client).await?;
@@ -85,7 +91,8 @@ impl Feeds {
         }
         node.is_full_or_draining()?;
         self.shared.users.connected(&client)?;
-        self.start(node, &client, identity, (destinations, sources), (since, beginning))
+        let ending = self.ending(transport, &identity, wait);
+        self.start(node, &client, (identity, ending), (destinations, sources), (since, beginning))
     }
 
     fn check_count(&self, destinations: &[DestinationPattern]) -> Result<(), FeedRefusal> {
@@ -112,33 +119,16 @@ impl Feeds {
     /// As for a CONNECT without headers.
     async fn announce(&self, client: &Client) -> Result<(), FeedRefusal> {
         self.shared.dispatcher.inbound(client, Inbound::Connect { headers: Headers::new() })?;
-        self.shared.dispatcher.tell(Event::Connect(client.clone()), &self.shared.messenger()).await;
+        self.shared.tell(Event::Connect(client.clone())).await;
         Ok(())
     }
 
     /// A feed counts as one message: so those who open many, or poll often, are slowed down.
     async fn charge(&self, client: &Client) -> Result<(), FeedRefusal> {
-        let (principal, session) = (client.principal(), SessionRate::default());
-        let keys = RateKeys {
-            session: &session,
-            user: principal.as_ref().map(Principal::name),
-            address: AddressKey::from(client.remote_addr()),
-            destination: None,
-        };
-        let mut stage = Stage::START;
-        loop {
-            let (limit, retry_after) = match self.shared.rates.check(&keys, 0, stage, now()) {
-                Verdict::Pass => return Ok(()),
-                Verdict::Wait { time, then } => {
-                    stage = then;
-                    tokio::time::sleep(time).await;
-                    continue;
-                }
-                Verdict::Refuse { limit, retry_after } => (limit, retry_after),
-                Verdict::Close { limit } => (limit, self.settings.retry),
-            };
-            return Err(FeedRefusal::too_many(format!("the limit {limit} is reached"), retry_after));
-        }
+        let charged = self.shared.charge(client, &SessionRate::default(), None, 0).await;
+        charged.map_err(|Excess { limit, retry_after }| {
+            FeedRefusal::too_many(format!("the limit {limit} is reached"), retry_after.unwrap_or(self.settings.retry))
+        })
     }
 
     /// What the client may listen to there.
@@ -148,14 +138,16 @@ impl Feeds {
             return Err(FeedRefusal::forbidden("the application does not allow it"));
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
-        let is_own = matches!(address, SubscribeAddress::OwnUser(_));
-        if !is_own && !self.shared.allows(client, Action::Subscribe, &destination, false).await {
+        if !self.shared.may_subscribe(client, &destination, &address).await {
             return Err(FeedRefusal::forbidden(format!("the rules do not allow {}", destination.as_str())));
         }
         let source = self.source_at(address)?;
         let is_poll = client.transport() == Transport::FeedPoll;
         match &source {
             Source::Topic(topic) if self.shared.broker.settings().history(topic).is_some() => Ok(source),
+            Source::Presence(_) if is_poll => Err(FeedRefusal::bad_request(
+                "who is present has no past that a poll could begin at: read it as a stream",
+            )),
             _ if is_poll => Err(no_history(&destination)),
             _ => Ok(source),
         }
@@ -165,9 +157,10 @@ impl Feeds {
         let pattern = match address {
             SubscribeAddress::App(_) => return Err(FeedRefusal::bad_request("a feed is of topics, not of handlers")),
             SubscribeAddress::OwnUser(suffix) => {
-                let own = self.shared.messaging().user_destination(suffix.as_text().clone());
+                let own = self.shared.messaging().user_destination(&suffix);
                 return own.map(Source::Own).map_err(|error| FeedRefusal::bad_request(error.to_string()));
             }
+            SubscribeAddress::Presence { at, of } => return self.presence(Place { at, of }),
             SubscribeAddress::Broker(pattern) => pattern,
         };
         match self.shared.broker.settings().kind_of_pattern(&pattern)? {
@@ -178,18 +171,26 @@ impl Feeds {
         }
     }
 
+    fn presence(&self, place: Place) -> Result<Source, FeedRefusal> {
+        match self.shared.broker.settings().presence(&place.of) {
+            Some(_) => Ok(Source::Presence(place)),
+            None => Err(AddressError::NoPresence.into()),
+        }
+    }
+
     /// Opens the session, and lets it listen. There is no way out of here without somebody who drives it.
     fn start(
         &self,
         node: &Arc<Node>,
         client: &Client,
-        identity: policy::Identity,
+        (identity, ending): (policy::Identity, Option<Ending>),
         (destinations, sources): (Vec<DestinationPattern>, Vec<Source>),
         (since, beginning): (Option<Positions>, Beginning),
     ) -> Result<Feed, FeedRefusal> {
         let transport = client.transport();
         let cell = node.open_cell(who(client), Arc::clone(&self.session), None);
         self.remember(&cell, &identity);
+        cell.end_at(Deadline::Authentication, ending);
         let poll = transport == Transport::FeedPoll;
         let receiver = Receiver::attach(Arc::clone(&cell), if poll { Take::All } else { Take::OneByOne });
         let mut opened = Opened {
@@ -199,6 +200,7 @@ impl Feeds {
             format: if transport == Transport::FeedEvents { Format::Events } else { Format::Lines },
             alone: sources.len() == 1 && !poll,
             listening: Vec::new(),
+            attending: Vec::new(),
             positions: Vec::new(),
             late: VecDeque::new(),
         };
@@ -209,15 +211,25 @@ impl Feeds {
         if listens.is_err() {
             cell.close(Disconnect::OVERLOADED);
         }
-        let Opened { listening, positions, late, format, alone, .. } = opened;
+        let Opened { listening, attending, positions, late, format, alone, .. } = opened;
         let (shared, token_id) = (Arc::clone(&self.shared), identity.token_id);
-        let speaker = FeedSpeaker { shared, client: client.clone(), token_id, listening, destinations };
+        let speaker = FeedSpeaker { shared, client: client.clone(), token_id, listening, attending, destinations };
         tokio::spawn(drive(cell, Box::new(speaker), Input::Inbox));
         listens?;
         let receiver = receiver.map_err(|_| node::OpenError::Draining)?;
         let records = Records { format, alone, positions: Positions(positions) };
-        let page = (self.session.queue_messages, self.session.queue_bytes);
-        Ok(Feed { receiver, records, late, retry: self.settings.retry, opened: false, page })
+        let limit = self.settings.response_limit.unwrap_or(usize::MAX);
+        let page = (self.session.queue_messages, self.session.queue_bytes.min(limit));
+        Ok(Feed { receiver, records, late, retry: self.settings.retry, opened: false, page, left: limit, cut: false })
+    }
+
+    /// What ends a feed in time, where something does: its token, or that a stream has lasted long enough.
+    fn ending(&self, transport: Transport, identity: &policy::Identity, wait: Option<Duration>) -> Option<Ending> {
+        let token = time_left(identity).map(|left| (left, Disconnect::TOKEN_EXPIRED));
+        let lasts = self.settings.stream_time.into_iter().chain(wait.map(|wait| wait.max(SHORTEST_STREAM))).min();
+        let stream = lasts.filter(|_| transport != Transport::FeedPoll).map(|lasts| (lasts, Disconnect::STREAM_LIMIT));
+        let (left, disconnect) = token.into_iter().chain(stream).min_by_key(|(left, _)| *left)?;
+        Some(Ending { at: now().checked_add(left)?, disconnect, last_words: None })
     }
 
     /// The session is this identity's, for as long as that lasts. What was revoked while it was looked at is revoked.
@@ -226,10 +238,6 @@ impl Feeds {
         if self.shared.check_revocation(identity).is_err() {
             cell.close(Disconnect::REVOKED);
         }
-        let Some(left) = time_left(identity) else { return };
-        let ending =
-            now().checked_add(left).map(|at| Ending { at, disconnect: Disconnect::TOKEN_EXPIRED, last_words: None });
-        cell.end_at(Deadline::Authentication, ending);
     }
 }
 

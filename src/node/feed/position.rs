@@ -49,6 +49,11 @@ impl FromStr for Position {
 pub(super) struct Positions(pub(super) Vec<Position>);
 
 impl Positions {
+    /// Whether one can come back to each destination without loss.
+    pub(super) fn are_kept(&self) -> bool {
+        self.0.iter().all(|position| matches!(position, Position::Kept(_)))
+    }
+
     /// Reads an id that a feed of so many destinations gave.
     pub(super) fn parse(text: &str, destinations: usize) -> Option<Self> {
         // More than this many cannot be right, and are not read.

@@ -21,6 +21,10 @@ pub(crate) struct Feed {
     pub(super) opened: bool,
     /// How many messages and bytes a poll takes of the past.
     pub(super) page: (usize, usize),
+    /// How many more bytes of publications a stream takes.
+    pub(super) left: usize,
+    /// Something was left out, so nothing behind it may come: the reader comes back to it.
+    pub(super) cut: bool,
 }
 
 /// Something of the past.
@@ -67,19 +71,41 @@ impl Feed {
         if self.opened
             && let Some(bytes) = self.next_of_the_past()
         {
-            return Some(Piece { bytes, last: false });
+            return Some(self.counted(bytes));
         }
         let format = self.records.format;
-        let (bytes, last) = match self.receiver.next().await? {
+        let (bytes, last) = match self.next_frame().await? {
             Frame::Open => {
                 self.opened = true;
                 (format.opening(&self.records.positions.to_string(), self.retry).into(), false)
             }
             Frame::Heartbeat => (Bytes::from_static(format.heartbeat().as_bytes()), false),
-            Frame::Messages(messages) => (self.messages(&messages), false),
+            Frame::Messages(messages) => {
+                let bytes = self.messages(&messages);
+                return Some(self.counted(bytes));
+            }
             Frame::Close(disconnect) => (format.end(&disconnect).into(), true),
         };
         Some(Piece { bytes, last })
+    }
+
+    async fn next_frame(&mut self) -> Option<Frame> {
+        loop {
+            match self.receiver.next().await? {
+                Frame::Messages(_) if self.cut => {}
+                frame => return Some(frame),
+            }
+        }
+    }
+
+    /// A piece of publications. The one that reaches the limit is the last of them.
+    fn counted(&mut self, bytes: Bytes) -> Piece {
+        self.left = self.left.saturating_sub(bytes.len());
+        if self.left == 0 {
+            self.receiver.close_session(Disconnect::STREAM_LIMIT);
+            self.cut |= self.records.positions.are_kept();
+        }
+        Piece { bytes, last: false }
     }
 
     /// The response ended as it should, and the session with it.
@@ -114,10 +140,11 @@ impl Feed {
     /// Whoever was sent away gets no more of the past.
     fn next_of_the_past(&mut self) -> Option<Bytes> {
         if !self.receiver.is_session_open() {
+            self.cut |= !self.late.is_empty();
             self.late.clear();
         }
         let mut piece = String::new();
-        while piece.len() < PIECE
+        while piece.len() < PIECE.min(self.left)
             && let Some(late) = self.late.pop_front()
         {
             piece.push_str(&self.write_late(&late));
@@ -144,7 +171,11 @@ impl Feed {
             Past::Kept(publication) => format.message(publication),
             Past::Gap(destination, missed) => format.gap(destination, *missed),
         };
-        self.records.content(late.slot, late.position, &content)
+        let written = self.records.content(late.slot, late.position, &content);
+        if let Past::Kept(_) = late.what {
+            self.receiver.handed_out(written.len());
+        }
+        written
     }
 
     /// A single message's bytes are shared with all who get the same.
@@ -155,9 +186,18 @@ impl Feed {
         }
     }
 
+    /// What does not fit any more is told by the next poll: only topics with a history are polled.
     fn live(&mut self, messages: &[Arc<Outgoing>]) -> Vec<String> {
-        let text = |bytes: Bytes| ByteString::try_from(bytes).map_or_else(|_| String::new(), String::from);
-        messages.iter().map(|message| text(self.record(message))).collect()
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        for message in messages {
+            if bytes >= self.page.1 {
+                break;
+            }
+            let record = ByteString::try_from(self.record(message)).map_or_else(|_| String::new(), String::from);
+            bytes += record.len();
+            page.push(record);
+        }
+        page
     }
 
     fn record(&mut self, message: &Outgoing) -> Bytes {

@@ -20,6 +20,15 @@ pub struct FeedSettings {
     /// After how long those whose stream was cut off are told to come back. Default 2 s.
     #[serde(with = "crate::model::duration")]
     pub retry: Duration,
+    /// After how many bytes of publications a stream ends, so that its reader takes a new one, and a poll's answer is full.
+    /// Default: none. For proxies that let so much of an answer through and no more. The message that reaches it still comes;
+    /// then nothing but the last word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_limit: Option<usize>,
+    /// How long a stream lasts, before its reader takes a new one. Default: for ever. For proxies that end what lasts longer,
+    /// or that hand an answer on when it has ended. Readers may ask for less.
+    #[serde(with = "crate::model::duration::optional", skip_serializing_if = "Option::is_none")]
+    pub stream_time: Option<Duration>,
 }
 
 impl Default for FeedSettings {
@@ -30,6 +39,8 @@ impl Default for FeedSettings {
             max_wait: Duration::from_secs(25),
             heartbeat: Duration::from_secs(15),
             retry: Duration::from_secs(2),
+            response_limit: None,
+            stream_time: None,
         }
     }
 }
@@ -46,9 +57,17 @@ impl FeedSettings {
                 "0 would let nothing through; expected at least 1",
             ));
         }
-        let durations =
-            [("feeds.max_wait", self.max_wait), ("feeds.heartbeat", self.heartbeat), ("feeds.retry", self.retry)];
-        let wrong = durations.into_iter().find(|(_, duration)| duration.is_zero() || *duration > MAX_DURATION);
+        if self.response_limit == Some(0) {
+            return Err(SettingsError::new("feeds.response_limit", "expected at least 1, or nothing for no limit"));
+        }
+        let durations = [
+            ("feeds.max_wait", Some(self.max_wait)),
+            ("feeds.heartbeat", Some(self.heartbeat)),
+            ("feeds.retry", Some(self.retry)),
+            ("feeds.stream_time", self.stream_time),
+        ];
+        let is_wrong = |duration: Duration| duration.is_zero() || duration > MAX_DURATION;
+        let wrong = durations.into_iter().find(|(_, duration)| duration.is_some_and(is_wrong));
         wrong.map_or(Ok(()), |(key, _)| Err(SettingsError::new(key, "expected more than 0s and at most 1 day")))
     }
 }

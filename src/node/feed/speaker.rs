@@ -3,7 +3,7 @@
 use crate::messaging::{Client, Event};
 use crate::model::{DestinationPattern, Disconnect, Message};
 use crate::node::SessionHandle;
-use crate::node::broker::Listening;
+use crate::node::broker::{Attendance, Listening};
 use crate::node::handler::Speaker;
 use crate::node::stomp::Shared;
 use bytestring::ByteString;
@@ -16,30 +16,25 @@ pub(super) struct FeedSpeaker {
     pub(super) client: Client,
     pub(super) token_id: Option<ByteString>,
     pub(super) listening: Vec<Listening>,
+    pub(super) attending: Vec<Attendance>,
     /// Where, as the client wrote it.
     pub(super) destinations: Vec<DestinationPattern>,
 }
 
 impl FeedSpeaker {
     async fn come(&mut self) {
-        self.tell(Event::Connected(self.client.clone())).await;
+        self.shared.tell(Event::Connected(self.client.clone())).await;
         for (slot, destination) in std::mem::take(&mut self.destinations).into_iter().enumerate() {
             let (client, id) = (self.client.clone(), ByteString::from(slot.to_string()));
             self.shared.users.subscribed(client.id(), id.clone(), destination.clone());
-            self.tell(Event::Subscribed { client, id, destination }).await;
+            self.shared.tell(Event::Subscribed { client, id, destination }).await;
         }
     }
 
     async fn leave(&mut self, disconnect: &Disconnect) {
         self.listening.clear();
-        let id = self.client.id();
-        self.shared.tokens_in_use.forget(id, self.token_id.as_ref());
-        self.shared.users.disconnected(id);
-        self.tell(Event::Disconnected { client: self.client.clone(), disconnect: disconnect.clone() }).await;
-    }
-
-    async fn tell(&self, event: Event) {
-        self.shared.dispatcher.tell(event, &self.shared.messenger()).await;
+        self.attending.clear();
+        self.shared.part(&self.client, self.token_id.as_ref(), disconnect).await;
     }
 }
 

@@ -5,31 +5,41 @@ use super::speaker::StompSpeaker;
 use super::subscribe::{Source, Subscription};
 use crate::broker::{Settlement, UnknownTag};
 use crate::model::AckMode;
+use crate::node::broker::Consuming;
 use crate::protocol::stomp::{Ack, AckReference};
 
 impl StompSpeaker {
     /// A client is done with a message, or could not do with it. Only queues keep what is not acknowledged; on topics it
     /// changes nothing.
     pub(super) fn acknowledge(&self, ack: &Ack, settlement: Settlement) -> Result<(), Refusal> {
-        let (subscription, number) = self.delivered(&ack.reference).ok_or(UnknownTag)?;
-        match &subscription.source {
-            _ if subscription.ack == AckMode::Auto => Err(UnknownTag.into()),
-            Source::Queue(consuming) => Ok(consuming.settle(number, settlement)?),
-            Source::Topics(_) if self.shared.broker.has_published(number) => Ok(()),
-            Source::Topics(_) | Source::Answer => Err(UnknownTag.into()),
+        match self.to_settle(&ack.reference)? {
+            (Some(consuming), tag) => Ok(consuming.settle(tag, settlement)?),
+            (None, number) => Ok(self.check_published(number)?),
         }
     }
 
     /// Whether a client may acknowledge this, as far as can be told before anything else of its transaction is done.
     pub(super) fn check_unsettled(&self, ack: &Ack) -> Result<(), Refusal> {
-        let (subscription, number) = self.delivered(&ack.reference).ok_or(UnknownTag)?;
-        let is_unsettled = match &subscription.source {
-            _ if subscription.ack == AckMode::Auto => false,
-            Source::Queue(consuming) => consuming.is_unsettled(number),
-            Source::Topics(_) => self.shared.broker.has_published(number),
-            Source::Answer => false,
-        };
-        if is_unsettled { Ok(()) } else { Err(UnknownTag.into()) }
+        match self.to_settle(&ack.reference)? {
+            (Some(consuming), tag) if consuming.is_unsettled(tag) => Ok(()),
+            (Some(_), _) => Err(UnknownTag.into()),
+            (None, number) => Ok(self.check_published(number)?),
+        }
+    }
+
+    /// What is acknowledged: a tag of a queue, or the number of a publication to topics.
+    fn to_settle(&self, reference: &AckReference) -> Result<(Option<&Consuming>, u64), UnknownTag> {
+        let (subscription, number) = self.delivered(reference).ok_or(UnknownTag)?;
+        match &subscription.source {
+            _ if subscription.ack == AckMode::Auto => Err(UnknownTag),
+            Source::Queue(consuming) => Ok((Some(consuming), number)),
+            Source::Topics(_) => Ok((None, number)),
+            Source::Answer => Err(UnknownTag),
+        }
+    }
+
+    fn check_published(&self, number: u64) -> Result<(), UnknownTag> {
+        if self.shared.broker.has_published(number) { Ok(()) } else { Err(UnknownTag) }
     }
 
     /// By which subscription a message came, and its number there: `message-id` and `ack` have both where a message has

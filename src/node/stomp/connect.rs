@@ -18,7 +18,7 @@ impl StompSpeaker {
         let inbound =
             self.shared.dispatcher.inbound(&self.client, inbound).map_err(|error| Refusal::from(error).fatal())?;
         let Some(Inbound::Connect { headers }) = inbound else { return Ok(()) };
-        self.tell(Event::Connect(self.client.clone())).await;
+        self.shared.tell(Event::Connect(self.client.clone())).await;
         let (login, passcode) = (connect.login.clone(), connect.passcode.clone());
         let known = self.client.principal();
         let identity = self.identify(&headers, (login, passcode), known).await?;
@@ -35,7 +35,7 @@ impl StompSpeaker {
         }
         self.shared.users.connected(&self.client).map_err(|error| Refusal::forbidden(error).fatal())?;
         self.remember(session, &identity)?;
-        self.tell(Event::Connected(self.client.clone())).await;
+        self.shared.tell(Event::Connected(self.client.clone())).await;
         let user = identity.principal.as_ref().map(Principal::name);
         let frame = self.connection.connected(connect, &session.id().to_string(), user);
         self.reply(session, frame);
@@ -93,12 +93,10 @@ impl StompSpeaker {
         self.remember(session, &identity)
     }
 
-    /// The session has ended: it takes no part in anything any more.
-    pub(super) async fn leave(&mut self, session: &SessionHandle, disconnect: &Disconnect) {
+    /// The session has ended.
+    pub(super) async fn leave(&mut self, disconnect: &Disconnect) {
         self.subscriptions.clear();
-        self.shared.tokens_in_use.forget(session.id(), self.token_id.as_ref());
-        self.shared.users.disconnected(session.id());
-        self.tell(Event::Disconnected { client: self.client.clone(), disconnect: disconnect.clone() }).await;
+        self.shared.part(&self.client, self.token_id.as_ref(), disconnect).await;
     }
 }
 

@@ -14,6 +14,7 @@ mod shared;
 mod speaker;
 mod subscribe;
 
+pub(in crate::node) use charge::Excess;
 pub use settings::Stomp;
 pub(in crate::node) use shared::{Denied, Shared, time_left};
 
@@ -67,9 +68,14 @@ impl Language for StompLanguage {
         self.shared.keep_tidy(runtime);
     }
 
+    fn stop(&self) {
+        self.shared.broker.stop();
+    }
+
     fn count(&self, stats: &mut Stats) {
-        stats.limit_hits =
-            self.shared.rates.hits().chain([("connect_failures", self.shared.failures.hits())]).collect();
+        let others =
+            [("connect_failures", self.shared.failures.hits()), ("presence", self.shared.broker.turned_away())];
+        stats.limit_hits = self.shared.rates.hits().chain(others).collect();
         stats.connect_failures = self.shared.failures.failures();
     }
 }

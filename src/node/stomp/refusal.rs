@@ -24,6 +24,11 @@ impl Refusal {
         Self::told(Disconnect::FORBIDDEN, "Forbidden", detail)
     }
 
+    /// Something that no rule allows.
+    pub(super) fn by_rules() -> Self {
+        Self::forbidden("The rules do not allow it")
+    }
+
     fn told(disconnect: Disconnect, message: &'static str, detail: impl Display) -> Self {
         Self::Told(Failure::new(disconnect, message, format!("{detail}.")))
     }

@@ -3,11 +3,15 @@
 use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
-use crate::messaging::{Client, Dispatcher, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, Users};
-use crate::model::{
-    Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError,
+use crate::broker::Present;
+use crate::messaging::{
+    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress,
+    Users,
 };
-use crate::node::broker::{Broker, Deliveries, Inbox, Owner};
+use crate::model::{
+    Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError, Transport,
+};
+use crate::node::broker::{Attendance, Broker, Deliveries, Inbox, Owner};
 use crate::node::byway::Node;
 use crate::node::hub::Hub;
 use crate::node::now;
@@ -57,8 +61,8 @@ impl Shared {
         let dispatcher = stomp.messages.build().map_err(not_built)?;
         Ok(Arc::new(Self {
             users: Users::new(dispatcher.settings().max_sessions_per_user),
+            broker: Broker::new(stomp.broker, dispatcher.settings().presence_prefix.clone(), hub),
             dispatcher,
-            broker: Broker::new(stomp.broker, hub),
             stomp: Arc::new(stomp.stomp),
             tokens: stomp.tokens,
             rates: RateLimits::new(&stomp.rates, now()),
@@ -85,6 +89,23 @@ impl Shared {
     pub(in crate::node) fn messenger(self: &Arc<Self>) -> Messenger {
         let outlet: Arc<dyn Outlet> = Arc::clone(self) as _;
         Messenger::new(outlet, Arc::clone(self.dispatcher.settings()))
+    }
+
+    /// Tells the application's listeners.
+    pub(in crate::node) async fn tell(self: &Arc<Self>, event: Event) {
+        self.dispatcher.tell(event, &self.messenger()).await;
+    }
+
+    /// A session has ended: it takes no part in anything any more.
+    pub(in crate::node) async fn part(
+        self: &Arc<Self>,
+        client: &Client,
+        token_id: Option<&ByteString>,
+        disconnect: &Disconnect,
+    ) {
+        self.tokens_in_use.forget(client.id(), token_id);
+        self.users.disconnected(client.id());
+        self.tell(Event::Disconnected { client: client.clone(), disconnect: disconnect.clone() }).await;
     }
 
     /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at.
@@ -139,6 +160,34 @@ impl Shared {
         self.authorizer.authorize(access).await == Decision::Allow
     }
 
+    /// Whether the client may subscribe this, which means `address`. What is the client's own it may. To see who is present
+    /// somewhere it has to be allowed there, and where that is told: so rules that know no presence give none away.
+    pub(in crate::node) async fn may_subscribe(
+        &self,
+        client: &Client,
+        destination: &DestinationPattern,
+        address: &SubscribeAddress,
+    ) -> bool {
+        let allows = async |target| self.allows(client, Action::Subscribe, target, false).await;
+        match address {
+            SubscribeAddress::OwnUser(_) => true,
+            SubscribeAddress::Presence { of, .. } => allows(destination).await && allows(&of.clone().into()).await,
+            SubscribeAddress::App(_) | SubscribeAddress::Broker(_) => allows(destination).await,
+        }
+    }
+
+    /// Makes a client present that has subscribed this, where that is told. Each poll of somebody without a name is somebody
+    /// else, and none of them is there.
+    pub(in crate::node) fn attend(&self, client: &Client, destination: &DestinationPattern) -> Option<Attendance> {
+        let destination = destination.as_destination()?;
+        let principal = client.principal();
+        let passes_by = principal.is_none() && client.transport() == Transport::FeedPoll;
+        match passes_by {
+            true => None,
+            false => self.broker.attend(&destination, client.id(), principal.as_ref()),
+        }
+    }
+
     /// The same, as STOMP says it.
     pub(super) async fn authorize(
         &self,
@@ -149,7 +198,7 @@ impl Shared {
     ) -> Result<(), Refusal> {
         match self.allows(client, action, target, is_personal).await {
             true => Ok(()),
-            false => Err(Refusal::forbidden("The rules do not allow it")),
+            false => Err(Refusal::by_rules()),
         }
     }
 
@@ -188,8 +237,9 @@ impl Shared {
 
     /// Publishes what interceptors leave of it.
     pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
-        let is_own = |prefix: &str| publication.destination.is_below(prefix);
-        if is_own(self.messaging().app_prefix.as_str()) || is_own(self.messaging().user_prefix.as_str()) {
+        let MessagingSettings { app_prefix, user_prefix, presence_prefix, .. } = self.messaging();
+        let is_below = |prefix: &Destination| publication.destination.is_below(prefix.as_str());
+        if [app_prefix, user_prefix, presence_prefix].into_iter().any(is_below) {
             return Err(PublishError::NotPublishable(publication.destination));
         }
         self.dispatcher.outbound(publication).map_or(Ok(()), |publication| self.broker.publish(publication))
@@ -259,6 +309,10 @@ impl Outlet for Shared {
 
     fn users(&self) -> &Users {
         &self.users
+    }
+
+    fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
+        self.broker.present(destination, after, limit)
     }
 }
 

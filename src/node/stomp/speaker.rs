@@ -5,7 +5,7 @@ use super::send::Checked;
 use super::shared::Shared;
 use super::subscribe::Subscription;
 use crate::broker::Settlement;
-use crate::messaging::{self, Client, ClientInfo, Refusals};
+use crate::messaging::{Client, ClientInfo, Refusals};
 use crate::model::{Disconnect, Message, Secret};
 use crate::node::handler::Speaker;
 use crate::node::{SessionHandle, now};
@@ -190,10 +190,6 @@ impl StompSpeaker {
         }
     }
 
-    pub(super) async fn tell(&self, event: messaging::Event) {
-        self.shared.dispatcher.tell(event, &self.shared.messenger()).await;
-    }
-
     pub(super) fn receipt(&self, session: &SessionHandle, id: Option<ByteString>) {
         if let Some(id) = id {
             self.reply(session, self.connection.receipt(&id));
@@ -254,7 +250,7 @@ impl Speaker for StompSpeaker {
         Box::pin(self.receive(session, message))
     }
 
-    fn ended<'a>(&'a mut self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()> {
-        Box::pin(self.leave(session, disconnect))
+    fn ended<'a>(&'a mut self, _: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()> {
+        Box::pin(self.leave(disconnect))
     }
 }

@@ -6,9 +6,8 @@ use crate::broker::Kind as BrokerKind;
 use crate::messaging::{AddressError, Event, Inbound, Kind, Request, SubscribeAddress};
 use crate::model::{AckMode, Destination, DestinationPattern, Disconnect, Headers, Message, Transport};
 use crate::node::SessionHandle;
-use crate::node::broker::{Consuming, Form, HISTORY, Listening, Past, SINCE, Wanted};
-use crate::policy::Action;
-use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId};
+use crate::node::broker::{Attendance, Consuming, Form, HISTORY, Listening, Past, Place, SINCE, Wanted};
+use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId, Version};
 use bytestring::ByteString;
 
 /// A subscription of this session, for as long as it is held.
@@ -18,6 +17,9 @@ pub(super) struct Subscription {
     pub(super) place: u64,
     pub(super) ack: AckMode,
     pub(super) source: Source,
+    /// What makes the client present there.
+    #[expect(dead_code, reason = "held, and given up when dropped")]
+    attendance: Option<Box<Attendance>>,
     /// Where, as the client wrote it.
     destination: DestinationPattern,
 }
@@ -62,9 +64,10 @@ impl StompSpeaker {
             return Ok(());
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
-        if !matches!(address, SubscribeAddress::OwnUser(_)) {
-            self.shared.authorize(&self.client, Action::Subscribe, &destination, false).await?;
+        if !self.shared.may_subscribe(&self.client, &destination, &address).await {
+            return Err(Refusal::by_rules());
         }
+        let is_brokered = matches!(address, SubscribeAddress::Broker(_));
         let place = self.next_place;
         self.next_place += 1;
         let source = self.source(session, address, id, (place, ack), headers).await?;
@@ -72,7 +75,9 @@ impl StompSpeaker {
             // Most clients have one or two, and every session pays for the room.
             self.subscriptions.reserve_exact(1);
         }
-        self.subscriptions.push(Subscription { id: id.clone(), place, ack, source, destination: destination.clone() });
+        let attendance = is_brokered.then(|| self.shared.attend(&self.client, &destination)).flatten().map(Box::new);
+        let held = destination.clone();
+        self.subscriptions.push(Subscription { id: id.clone(), place, ack, source, attendance, destination: held });
         self.tell_subscribed(id, destination).await;
         Ok(())
     }
@@ -92,6 +97,9 @@ impl StompSpeaker {
                 Ok(Source::Answer)
             }
             SubscribeAddress::OwnUser(suffix) => Ok(Source::Topics(self.own(session, &suffix, &form)?)),
+            SubscribeAddress::Presence { at, of } => {
+                Ok(Source::Topics(vec![self.watch(session, Place { at, of }, form)?]))
+            }
             SubscribeAddress::Broker(pattern) => match self.shared.broker.settings().kind_of_pattern(&pattern)? {
                 BrokerKind::Topic => Ok(Source::Topics(vec![self.listen(session, pattern, &headers, form)?])),
                 BrokerKind::Queue => self.consume(session, &pattern, (place, ack), &headers, form).map(Source::Queue),
@@ -125,9 +133,20 @@ impl StompSpeaker {
         Ok(self.shared.broker.listen_since(past, &destination, &session.0, form)?)
     }
 
+    /// Who is there, and then who comes and goes.
+    fn watch(&self, session: &SessionHandle, place: Place, form: Form) -> Result<Listening, Refusal> {
+        let broker = &self.shared.broker;
+        if broker.settings().presence(&place.of).is_none() {
+            return Err(AddressError::NoPresence.into());
+        }
+        // A session that has ended misses it.
+        let tell = |here| _ = session.0.send(broker.message(here, &form));
+        Ok(broker.watch(&place, &session.0, form.clone(), tell)?)
+    }
+
     /// What is sent to this session, and to all of its user's.
     fn own(&self, session: &SessionHandle, suffix: &Destination, form: &Form) -> Result<Vec<Listening>, Refusal> {
-        let destination = self.shared.messaging().user_destination(suffix.as_text().clone())?;
+        let destination = self.shared.messaging().user_destination(suffix)?;
         let inboxes = self.shared.inboxes(&self.client, &destination);
         Ok(inboxes.map(|inbox| self.shared.broker.open(inbox, &session.0, form.clone())).collect())
     }
@@ -150,7 +169,7 @@ impl StompSpeaker {
 
     fn form(&self, session: &SessionHandle, id: &SubscriptionId, place: u64, ack: AckMode) -> Form {
         Form::new(Wanted {
-            version: self.connection.version().unwrap_or(crate::protocol::stomp::Version::V1_0),
+            version: self.connection.version().unwrap_or(Version::V1_0),
             subscription: id.header().cloned(),
             place,
             acknowledged: ack != AckMode::Auto,
@@ -162,7 +181,7 @@ impl StompSpeaker {
     async fn tell_subscribed(&self, id: &SubscriptionId, destination: DestinationPattern) {
         let id = id.as_text().clone();
         self.shared.users.subscribed(self.client.id(), id.clone(), destination.clone());
-        self.tell(Event::Subscribed { client: self.client.clone(), id, destination }).await;
+        self.shared.tell(Event::Subscribed { client: self.client.clone(), id, destination }).await;
     }
 
     pub(super) async fn unsubscribe(&mut self, id: &SubscriptionId) {
@@ -170,7 +189,7 @@ impl StompSpeaker {
         let Subscription { destination, .. } = self.subscriptions.remove(at);
         let id = id.as_text().clone();
         self.shared.users.unsubscribed(self.client.id(), &id);
-        self.tell(Event::Unsubscribed { client: self.client.clone(), id, destination }).await;
+        self.shared.tell(Event::Unsubscribed { client: self.client.clone(), id, destination }).await;
     }
 }
 

@@ -3,6 +3,7 @@
 use super::fetch::Source;
 use super::jwks::RemoteKeys;
 use super::*;
+use crate::http_client::Server as Target;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jsonwebtoken::EncodingKey;
@@ -83,7 +84,7 @@ impl Server {
     }
 
     fn keys(&self) -> Arc<RemoteKeys> {
-        let source = Source::new(&self.url()).unwrap().within(Duration::from_millis(300));
+        let source = Source::from(Target::parse(&self.url()).unwrap()).within(Duration::from_millis(300));
         RemoteKeys::new(source, HOUR, Vec::new())
     }
 }
@@ -328,8 +329,8 @@ async fn keys_come_over_tls_from_a_server_whose_certificate_is_trusted_and_from_
         let find = async |host: &str, certificate| {
             let mut roots = RootCertStore::empty();
             roots.add(certificate).unwrap();
-            let source = Source::trusting(&format!("https://{host}:{}/jwks", server.port), roots);
-            find(&RemoteKeys::new(source, HOUR, Vec::new()), "a", Instant::now()).await
+            let target = Target::trusting(&format!("https://{host}:{}/jwks", server.port), roots).unwrap();
+            find(&RemoteKeys::new(target.into(), HOUR, Vec::new()), "a", Instant::now()).await
         };
         let stranger = generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert;
         assert_eq!(find("localhost", cert.der().clone()).await, Ok(()));

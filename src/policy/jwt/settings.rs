@@ -1,9 +1,9 @@
 //! What an operator says of tokens.
 
-use super::fetch::Source;
 use super::jwks::RemoteKeys;
 use super::keys::{Key, KeySet};
 use super::{JwtAuthenticator, Keys};
+use crate::http_client::Server;
 use crate::model::{Secret, SettingsError};
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
@@ -123,8 +123,8 @@ impl JwtSettings {
         }
         if let Some(url) = &self.jwks_url {
             let key = "auth.jwt.jwks_url";
-            let source = Source::new(url).map_err(blame(key))?;
-            return Ok(Keys::Remote(RemoteKeys::new(source, self.jwks_refresh, self.algorithms.clone())));
+            let server = Server::parse(url).map_err(blame(key))?;
+            return Ok(Keys::Remote(RemoteKeys::new(server.into(), self.jwks_refresh, self.algorithms.clone())));
         }
         let (key, secret) = self.secret()?;
         Key::from_secret(&secret, &self.algorithms).map(Keys::one).map_err(blame(key))

@@ -1,13 +1,13 @@
 //! Server-sent events.
 
-use super::{EVENT, lines};
+use super::{EVENT, PRESENCE, lines};
 use crate::model::{Disconnect, Publication};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::time::Duration;
 
 /// Names that mean something of their own, here or to an `EventSource`. A publication cannot have them.
-const RESERVED: [&str; 6] = ["binary", "end", "error", "gap", "message", "open"];
+const RESERVED: [&str; 7] = ["binary", "end", "error", "gap", "message", "open", PRESENCE];
 
 /// How many bytes go ahead of everything: some that stand between hold the first ones back until they have this many.
 const PADDING: usize = 2048;
@@ -36,6 +36,9 @@ pub(super) fn end(disconnect: &Disconnect) -> String {
 
 /// The name that the publisher gave it, unless that would break the event or be taken for something else.
 fn name(publication: &Publication) -> Option<&str> {
+    if publication.headers.get(PRESENCE).is_some() {
+        return Some(PRESENCE);
+    }
     let name = publication.headers.get(EVENT)?;
     let is_plain = !name.is_empty() && !name.contains(['\r', '\n', '\0']);
     (is_plain && !RESERVED.contains(&&**name)).then_some(name)

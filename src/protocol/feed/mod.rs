@@ -12,6 +12,10 @@ use std::time::Duration;
 /// The header of a publication that names its event.
 pub const EVENT: &str = "event";
 
+/// The header of a publication that tells who is present: `here`, `join` or `leave`. Nobody else can set it; its event is
+/// named `presence`.
+pub const PRESENCE: &str = "presence";
+
 /// How a feed is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {

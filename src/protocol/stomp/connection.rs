@@ -136,10 +136,7 @@ impl Connection {
 
     /// The frame in the kind of message that the client speaks. It shares the content.
     pub fn in_kind(&self, frame: Message) -> Message {
-        match frame {
-            Message::Text(text) if self.answers_in_binary => Message::Binary(text.into_bytes()),
-            frame => frame,
-        }
+        if self.answers_in_binary { frame.into_binary() } else { frame }
     }
 
     fn advance(&mut self) -> Result<Option<Event>, Failure> {

@@ -5,14 +5,13 @@ use super::problem::Refusal;
 use super::settings::{ApiKeySettings, ApiSettings, Permission};
 use crate::node::now;
 use crate::policy::{AddressKey, ConnectFailures, TrustedProxies};
+use crate::transport::{BodyError, client_address, read_body};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
-use poem::error::ReadBodyError;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,7 +87,7 @@ impl Gate {
     }
 
     fn authenticate(&self, request: &Request) -> Result<Arc<ApiKeySettings>, Refusal> {
-        let address = AddressKey::from(self.client_address(request));
+        let address = AddressKey::from(client_address(&self.proxies, request));
         self.failures.check(address, now()).map_err(|wait| {
             let detail = "too many requests of this address had no good key";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).retry_after(wait)
@@ -117,31 +116,18 @@ impl Gate {
         }
     }
 
-    /// A body that announces too much is not read at all.
     async fn body(&self, request: &mut Request) -> Result<Bytes, Refusal> {
-        let announced = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > self.max_body_bytes) {
-            return Err(self.too_large());
-        }
-        let body = request.take_body().into_bytes_limit(self.max_body_bytes);
-        match tokio::time::timeout(self.body_timeout, body).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(self.too_large()),
-            Ok(Err(_)) => Err(Refusal::bad_request("body_broken", "the body was cut off")),
-            Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_slow", "the body came too slowly")),
-        }
+        let body = read_body(request, self.max_body_bytes, self.body_timeout).await;
+        body.map_err(|error| match error {
+            BodyError::TooLarge => self.too_large(),
+            BodyError::Broken => Refusal::bad_request("body_broken", "the body was cut off"),
+            BodyError::Slow => Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_slow", "the body came too slowly"),
+        })
     }
 
     fn too_large(&self) -> Refusal {
         let detail = format!("a body may have {} bytes", self.max_body_bytes);
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-    }
-
-    fn client_address(&self, request: &Request) -> IpAddr {
-        let forwarded = request.headers().get_all("X-Forwarded-For").into_iter();
-        let forwarded: Vec<_> = forwarded.filter_map(|value| value.to_str().ok()).collect();
-        let peer = request.remote_addr().as_socket_addr().map_or(Ipv4Addr::LOCALHOST.into(), SocketAddr::ip);
-        self.proxies.client(peer, forwarded.into_iter())
     }
 }
 

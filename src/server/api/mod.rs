@@ -7,6 +7,7 @@ mod gate;
 mod key;
 mod once;
 mod page;
+mod presence;
 mod problem;
 mod publish;
 mod revocations;

@@ -90,8 +90,7 @@ impl Refusal {
 /// Cut off at a character, with a mark where anything is missing.
 fn shortened(mut detail: String) -> String {
     if detail.len() > MAX_DETAIL {
-        let end = (0..=MAX_DETAIL).rev().find(|at| detail.is_char_boundary(*at)).unwrap_or_default();
-        detail.truncate(end);
+        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
         detail.push_str("...");
     }
     detail

@@ -3,6 +3,7 @@
 use super::endpoints::{Endpoints, session, session_id};
 use super::gate::Caller;
 use super::once::Once;
+use super::presence::PresencePage;
 use super::problem::Refusal;
 use super::publish::{Publish, Published, Publisher};
 use super::revocations::{Revoke, Revoked};
@@ -157,6 +158,25 @@ impl Service {
         caller.needs(Permission::Read)?;
         let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
         UserDetail::of(messenger.users(), &name.0).map(Json)
+    }
+
+    /// Who is present in a destination, in the order in which they came
+    #[oai(path = "/presence", method = "get", operation_id = "listPresent")]
+    async fn presence(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// The destination that they are subscribed to, such as `/topic/rooms/1`.
+        destination: Query<String>,
+        /// Only those behind this one.
+        after: Query<Option<u64>>,
+        /// How many at most.
+        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<u16>,
+    ) -> Result<Json<PresencePage>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        PresencePage::of(messenger, &destination.0, after.0.unwrap_or_default(), limit.0.into()).map(Json)
     }
 
     /// Take back what a user, a session or a token may do

@@ -9,6 +9,8 @@ pub struct Http {
     pub stream: TcpStream,
     buffer: Vec<u8>,
     body: Framing,
+    /// The answer under way said that it is the connection's last.
+    pub closes: bool,
 }
 
 /// How the rest of the answer under way is framed.
@@ -77,7 +79,7 @@ impl Http {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the server accepts connections");
         stream.set_nodelay(true).expect("a connected socket takes options");
-        Self { stream, buffer: Vec::new(), body: Framing::Length(0) }
+        Self { stream, buffer: Vec::new(), body: Framing::Length(0), closes: false }
     }
 
     /// Sends a request, and waits for nothing.
@@ -107,6 +109,7 @@ impl Http {
         let head = String::from_utf8(self.take(end)).expect("a head is text");
         let head = parse_head(&head);
         self.body = framing(&head);
+        self.closes = head.header("connection").is_some_and(|connection| connection.eq_ignore_ascii_case("close"));
         Some(head)
     }
 

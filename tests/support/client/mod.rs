@@ -261,7 +261,7 @@ impl Client {
     /// Asks for a response, and does not wait for it.
     pub async fn ask(&mut self) {
         let (target, method) = (self.target(), self.method());
-        let mut http = match self.receiver.take() {
+        let mut http = match self.receiver.take().filter(|http| !http.closes) {
             Some(http) => http,
             None => Http::connect(self.address).await,
         };

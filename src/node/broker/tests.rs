@@ -1,0 +1,71 @@
+//! What can only be seen from inside.
+
+use super::{Broker, Form, Place};
+use crate::broker::{BrokerSettings, PresenceSettings};
+use crate::model::{Destination, Message, Publication, SessionId, Transport};
+use crate::node::cell::{Cell, Identity};
+use crate::node::feed::FeedForm;
+use crate::node::hub::Hub;
+use crate::node::{Byway, Handler, LimitSettings, Receiver, SessionHandle, Settings};
+use crate::protocol::feed::Format;
+use crate::session::{Frame, Take};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+struct Nothing;
+
+impl Handler for Nothing {
+    async fn message(&self, _: &SessionHandle, _: Message) {}
+}
+
+fn destination(text: &str) -> Destination {
+    Destination::parse(text.to_owned()).unwrap()
+}
+
+/// A broker that knows who is in `/topic/a`, and for whose members one message may wait.
+fn broker() -> Broker {
+    let presence = vec![PresenceSettings::new("/topic/a".parse().unwrap())];
+    let limits = LimitSettings { publish_messages: 1, ..LimitSettings::default() };
+    let settings = BrokerSettings { presence, ..BrokerSettings::default() };
+    let broker = Broker::new(settings, destination("/presence"), Hub::for_limits(&limits));
+    broker.run_on(&Handle::current());
+    broker
+}
+
+fn form(slot: usize) -> Form {
+    Form::Feed(FeedForm { format: Format::Lines, slot, alone: false, resumable: false })
+}
+
+fn session(byway: &Byway) -> Arc<Cell> {
+    let (id, remote) = (SessionId(1), Ipv4Addr::LOCALHOST.into());
+    let who = Identity { id, transport: Transport::FeedLines, principal: None, remote, protocol: None, name: None };
+    byway.0.open_cell(who, Arc::new(Settings::default().session), None)
+}
+
+/// The next record that has this in it.
+async fn hears(receiver: &mut Receiver, text: &str) -> String {
+    loop {
+        let Some(Frame::Messages(messages)) = receiver.next().await else { continue };
+        let records = messages.iter().filter_map(|message| message.message().as_str().map(str::to_owned));
+        if let Some(record) = records.into_iter().find(|record| record.contains(text)) {
+            return record;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_told_is_in_the_state_that_follows() {
+    let (broker, byway) = (broker(), Byway::new(Settings::default(), Nothing).unwrap());
+    let cell = session(&byway);
+    let mut receiver = Receiver::attach(Arc::clone(&cell), Take::OneByOne).ok().unwrap();
+    let place = Place { of: destination("/topic/a"), at: destination("/presence/topic/a") };
+    let _watching = broker.watch(&place, &cell, form(0), drop).unwrap();
+    let _listening = broker.listen(destination("/topic/b").into(), &cell, form(1)).unwrap();
+    // Nothing is delivered before the test waits for something.
+    broker.publish(Publication::new(destination("/topic/b"), Message::text("fills the hub"))).unwrap();
+    let _attendance = broker.attend(&place.of, SessionId(7), None).unwrap();
+    hears(&mut receiver, "fills the hub").await;
+    let told = hears(&mut receiver, "presence").await;
+    assert!(told.contains(r#"\"type\":\"here\""#) && told.contains(r#"\"session\":\"s7\""#), "{told}");
+}
