@@ -40,7 +40,7 @@ pub fn subscribe(arguments: &SubscribeArguments) -> Result<ExitCode, String> {
 /// Who the client is, from the environment.
 pub fn credentials(login: Option<&str>, virtual_host: Option<&str>, target: &Target) -> Result<Credentials, String> {
     let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty()).map(Secret::from);
-    if token.is_some() && !target.is_private() {
+    if token.is_some() && !target.server.is_private() {
         return Err(format!("--url: expected https:// or wss://, because {TOKEN} could be read on its way"));
     }
     Ok(Credentials { token, login: login.map(str::to_owned), virtual_host: virtual_host.map(str::to_owned) })

@@ -132,7 +132,7 @@ fn what_cannot_be_loaded_is_said_before_anything_is_sent() {
             "10.0.0.1 is not this machine; if it is yours to load, add --allow-remote",
         ),
         (&["--url", "http://10.0.0.1/stomp", "--allow-remote", "10.0.0.1"], 1, "BYWAY_TOKEN could be read on its way"),
-        (&["--url", "nonsense"], 1, "--url: expected one such as"),
+        (&["--url", "nonsense"], 1, "--url: expected a URL, such as"),
         (&["--url", closed, "--subscribers", "2"], 1, "2 times: Connection refused"),
         (&["--url", closed, "--pid", "4294967295"], 1, "--pid 4294967295: "),
         (&["--transport", "feed_lines", "--traffic", "echo"], 1, "a feed is of topics"),

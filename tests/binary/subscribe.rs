@@ -145,7 +145,7 @@ fn what_cannot_be_heard_is_said_with_the_server_s_reason() {
         (&nothing, "/topic/a", stomp, "404 Not Found: "),
         (&nothing, "/topic/a", feed, "404 Not Found: "),
         (&"http://127.0.0.1:1/stomp".to_owned(), "/topic/a", stomp, "Connection refused"),
-        (&"http://127.0.0.1:1/stomp?token=x".to_owned(), "/topic/a", stomp, "without a user and a query"),
+        (&"http://127.0.0.1:1/stomp?token=x".to_owned(), "/topic/a", stomp, "expected one without a query"),
         (&"http://10.0.0.1/stomp".to_owned(), "/topic/a", stomp, "BYWAY_TOKEN could be read on its way"),
     ] {
         let arguments = ["subscribe", destination, "--url", url, "--transport", transport];
