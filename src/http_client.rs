@@ -201,6 +201,15 @@ mod tests {
     }
 
     #[test]
+    fn other_machines_are_asked_without_tls_only_by_who_says_so_and_are_not_private() {
+        let server = Server::anywhere("http://10.0.0.1:8080/x").unwrap();
+        assert_eq!((server.host(), server.is_here(), server.is_private()), ("10.0.0.1", false, false));
+        let server = Server::anywhere("http://[::1]/").unwrap();
+        assert_eq!((server.host(), server.is_here(), server.is_private()), ("::1", true, true));
+        assert!(!Server::anywhere("http://localhost.example/").unwrap().is_here());
+    }
+
+    #[test]
     fn what_a_server_shows_of_itself_has_no_query() {
         let server = Server::parse("http://localhost:8080/keys?code=canary").unwrap();
         assert_eq!(format!("{server:?}"), "localhost:8080");

@@ -124,6 +124,10 @@ fn what_cannot_be_loaded_is_said_before_anything_is_sent() {
         assert!(out.is_empty() && !err.contains("canary"), "{out}{err}");
         (code, err)
     };
+    let limited = "ulimit -n 100; exec \"$0\" bench --subscribers 100";
+    let limited = Command::new("sh").args(["-c", limited, env!("CARGO_BIN_EXE_byway")]).output().expect("it runs");
+    let err = String::from_utf8_lossy(&limited.stderr).into_owned();
+    assert!(err.contains("266 files may be open at a time, and the limit is 100: raise it"), "{err}");
     let closed = "http://127.0.0.1:1/stomp";
     for (arguments, code, expected) in [
         (

@@ -4,6 +4,7 @@ use crate::process::{Byway, Folder, PATIENCE, lines, run, until};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
+use std::thread;
 use tungstenite::Message;
 
 const FILE: &str = "[broker]\nhistory = [{ pattern = \"/topic/kept/**\", messages = 3 }]";
@@ -20,8 +21,8 @@ fn url(address: &str) -> String {
 }
 
 /// Publishes; the broker has it when this returns.
-fn publish(byway: &Byway, destination: &str, bodies: &[&str]) {
-    let mut socket = websocket(connect(&byway.address), "/stomp/websocket");
+fn publish(address: &str, destination: &str, bodies: &[&str]) {
+    let mut socket = websocket(connect(address), "/stomp/websocket");
     let mut frames = "CONNECT\naccept-version:1.2\nhost:x\n\n\0".to_owned();
     for body in bodies {
         frames += &format!("SEND\ndestination:{destination}\nreceipt:{body}\ncolour:blue\n\n{body}\0");
@@ -66,7 +67,7 @@ impl Drop for Subscriber {
 #[test]
 fn what_is_published_is_printed_over_every_transport() {
     let byway = start();
-    publish(&byway, "/topic/kept/a", &["one", "tw\u{f6}", "100%"]);
+    publish(&byway.address, "/topic/kept/a", &["one", "tw\u{f6}", "100%"]);
     for transport in TRANSPORTS {
         let arguments = ["/topic/kept/a", "--history", "3", "--count", "3", "--transport", transport];
         let url = url(&byway.address);
@@ -86,31 +87,39 @@ fn what_is_published_is_printed_over_every_transport() {
 #[test]
 fn a_subscriber_that_is_cut_off_comes_back_for_what_it_missed() {
     let byway = start();
-    for (number, transport) in TRANSPORTS.into_iter().enumerate() {
-        let proxy = Proxy::start(&byway.address);
-        let topic = format!("/topic/kept/{number}");
-        publish(&byway, &topic, &["before"]);
-        let subscriber = Subscriber::start(&url(&proxy.address), &[&topic, "--history", "1", "--transport", transport]);
-        assert_eq!(subscriber.next(), "before", "{transport}");
-        proxy.cut();
-        publish(&byway, &topic, &["missed", "missed too"]);
-        proxy.mend();
-        assert_eq!([subscriber.next(), subscriber.next()], ["missed", "missed too"], "{transport}");
-        publish(&byway, &topic, &["live"]);
-        assert_eq!(subscriber.next(), "live", "{transport}");
-        until(&subscriber.err, |line| line.contains("coming back in 250ms"));
-        proxy.cut();
-        publish(&byway, &topic, &["1", "2", "3", "4", "5"]);
-        proxy.mend();
-        until(&subscriber.err, |line| line == "byway: 2 messages are gone for good");
-        assert_eq!([subscriber.next(), subscriber.next(), subscriber.next()], ["3", "4", "5"], "{transport}");
-    }
+    let address = byway.address.as_str();
+    // Each waits for a while before it comes back.
+    thread::scope(|scope| {
+        for transport in TRANSPORTS {
+            scope.spawn(|| cut_off(address, transport));
+        }
+    });
+}
+
+fn cut_off(address: &str, transport: &str) {
+    let proxy = Proxy::start(address);
+    let topic = format!("/topic/kept/{transport}");
+    publish(address, &topic, &["before"]);
+    let subscriber = Subscriber::start(&url(&proxy.address), &[&topic, "--history", "1", "--transport", transport]);
+    assert_eq!(subscriber.next(), "before", "{transport}");
+    proxy.cut();
+    publish(address, &topic, &["missed", "missed too"]);
+    proxy.mend();
+    assert_eq!([subscriber.next(), subscriber.next()], ["missed", "missed too"], "{transport}");
+    publish(address, &topic, &["live"]);
+    assert_eq!(subscriber.next(), "live", "{transport}");
+    until(&subscriber.err, |line| line.contains("coming back in 250ms"));
+    proxy.cut();
+    publish(address, &topic, &["1", "2", "3", "4", "5"]);
+    proxy.mend();
+    until(&subscriber.err, |line| line == "byway: 2 messages are gone for good");
+    assert_eq!([subscriber.next(), subscriber.next(), subscriber.next()], ["3", "4", "5"], "{transport}");
 }
 
 #[test]
 fn a_subscriber_stops_at_ctrl_c_and_when_nobody_reads_what_it_prints() {
     let byway = start();
-    publish(&byway, "/topic/kept/a", &["one"]);
+    publish(&byway.address, "/topic/kept/a", &["one"]);
     let arguments = ["/topic/kept/a", "--history", "1"];
     let mut subscriber = Subscriber::start(&url(&byway.address), &arguments);
     assert_eq!(subscriber.next(), "one");

@@ -69,7 +69,7 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     Frame(stomp::Frame),
-    Line(Line),
+    Line(Box<Line>),
     Event(events::Event),
     Nothing,
 }
@@ -86,7 +86,7 @@ pub struct Subscription {
 }
 
 enum Source {
-    Talk(Talk),
+    Talk(Box<Talk>),
     Feed(Feed),
     Raw(Receiver),
 }
@@ -126,7 +126,7 @@ impl Subscription {
             }
         };
         talk.subscribe(&wanted.destination, more.as_slice()).await?;
-        let mut subscription = Self { is_confirmed: false, ..Self::of(Source::Talk(talk)) };
+        let mut subscription = Self { is_confirmed: false, ..Self::of(Source::Talk(Box::new(talk))) };
         // Without a receipt it goes on; an ERROR comes in its place where the server has refused.
         timeout(RECEIPT, subscription.receipt()).await.unwrap_or(Ok(()))?;
         if let Source::Talk(talk) = &mut subscription.source {
