@@ -3,9 +3,10 @@
 use super::arguments::SubscribeArguments;
 use super::client::{Beginning, Credentials, Failure, Heard, Protocol, Subscription, Target, Wanted};
 use super::signals::Signals;
+use bytes::Bytes;
 use byway::Secret;
 use std::future::pending;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,13 +119,15 @@ impl Subscriber {
 
 struct Printer {
     is_json: bool,
+    /// Whether people read it where it is printed.
+    is_terminal: bool,
     /// How many more there may be.
     left: Option<u64>,
 }
 
 impl Printer {
     fn new(arguments: &SubscribeArguments) -> Self {
-        Self { is_json: arguments.json, left: arguments.count }
+        Self { is_json: arguments.json, is_terminal: io::stdout().is_terminal(), left: arguments.count }
     }
 
     /// Prints a line; false when there may be no more, or when nobody reads them.
@@ -138,6 +141,7 @@ impl Printer {
             Heard::Message(message) if self.is_json => message.to_json().to_string().into(),
             Heard::Message(message) => message.body.clone(),
         };
+        let line = if self.is_terminal { harmless(&line) } else { line };
         let mut out = io::stdout().lock();
         let printed = out.write_all(&line).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
         self.left = self.left.map(|left| left.saturating_sub(1));
@@ -159,7 +163,27 @@ async fn reader_is_gone() {
 /// ENXIO: why a pipe that nobody reads cannot be opened (fifo(7)).
 const NO_READER: i32 = 6;
 
+/// A publisher could otherwise write commands to the reader's terminal.
+fn harmless(line: &[u8]) -> Bytes {
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let plain =
+        String::from_utf8_lossy(line).chars().map(|c| if is_plain(c) { c } else { '\u{fffd}' }).collect::<String>();
+    plain.into()
+}
+
 fn complain(text: &str) {
     // Nobody reads a closed pipe: nothing to report.
     writeln!(io::stderr(), "byway: {text}").ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_text_and_no_commands() {
+        let line = "two\n\tlines \x1b[2J\u{9b}2J\x07 \u{f6}".as_bytes();
+        assert_eq!(harmless(line), "two\n\tlines \u{fffd}[2J\u{fffd}2J\u{fffd} \u{f6}".as_bytes());
+        assert_eq!(harmless(b"\xff"), "\u{fffd}".as_bytes());
+    }
 }

@@ -1,5 +1,5 @@
 use crate::client::{connect, websocket};
-use crate::peers::Liar;
+use crate::peers::{Liar, Quiet};
 use crate::process::{Byway, Folder, run};
 use serde_json::{Value, json};
 use std::io::Read;
@@ -56,7 +56,7 @@ fn sessions_that_send_for_themselves_get_their_own_back() {
 fn a_server_that_loses_repeats_and_swaps_messages_and_turns_sessions_away_is_found_out() {
     let liar = Liar::start();
     let liar = |more: &[&str]| {
-        let arguments = ["--transport", "raw_websocket", "--traffic", "broadcast", "--wait", "100ms"];
+        let arguments = ["--transport", "raw_websocket", "--traffic", "broadcast", "--wait", "1s"];
         bench(&liar.0, &[&arguments, more].concat())
     };
     let (code, report) = liar(&["--subscribers", "3"]);
@@ -69,6 +69,21 @@ fn a_server_that_loses_repeats_and_swaps_messages_and_turns_sessions_away_is_fou
     assert_eq!(sessions["failed"], json!({ "403 Forbidden: not you [2J ok": 1 }));
     let (code, report) = liar(&["--subscribers", "1"]);
     assert_eq!((code, &report["messages"]["lost"]), (3, &json!(5)), "{report}");
+}
+
+#[test]
+fn a_broker_without_sockjs_and_receipts_is_loaded_all_the_same() {
+    let broker = Quiet::start();
+    let arguments = ["--transport", "raw_websocket", "--subscribers", "2", "--login", "guest", "--virtual-host", "/"];
+    let arguments = [&["bench", "--url", &broker.url], &arguments[..], &SHORT].concat();
+    let (code, out, err) = run(&Folder::new(), &arguments, &[("BYWAY_TOKEN", "a passcode")]);
+    let report: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
+    assert_eq!((code, &report["sessions"]["unconfirmed"]), (0, &json!(2)), "{report}");
+    assert_eq!((&report["messages"]["delivered"], &report["messages"]["lost"]), (&json!(100), &json!(0)), "{report}");
+    let connect = broker.connects.recv().expect("a CONNECT");
+    for header in ["host:/\n", "login:guest\n", "passcode:a passcode\n"] {
+        assert!(connect.contains(header), "{connect}");
+    }
 }
 
 #[test]

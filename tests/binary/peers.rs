@@ -5,6 +5,7 @@ use byway::protocol::websocket::handshake::accept_key;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use tungstenite::protocol::Role;
@@ -116,6 +117,52 @@ fn admit(stream: TcpStream, members: &Members) {
             }
         }
     });
+}
+
+/// A STOMP broker of few words, as Spring's simple one: it gives no receipts.
+pub struct Quiet {
+    pub url: String,
+    /// Each CONNECT that came.
+    pub connects: Receiver<String>,
+}
+
+impl Quiet {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("ws://{}/stomp", listener.local_addr().expect("an address"));
+        let (sender, connects) = channel();
+        let members = Members::default();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (sender, members) = (sender.clone(), members.clone());
+                thread::spawn(move || talk(stream, &sender, &members));
+            }
+        });
+        Self { url, connects }
+    }
+}
+
+fn talk(stream: TcpStream, connects: &Sender<String>, members: &Members) {
+    let writer = stream.try_clone().expect("a handle");
+    let mut reader = shake_hands(stream);
+    let mut writer = Some(WebSocket::from_raw_socket(writer, Role::Server, None));
+    while let Some(frame) = next(&mut reader) {
+        let command = frame.lines().next().unwrap_or_default();
+        match (command, &mut writer) {
+            ("CONNECT", Some(writer)) => {
+                writer.send(Message::text("CONNECTED\nversion:1.2\n\n\0")).expect("it is taken");
+                connects.send(frame).unwrap_or_default();
+            }
+            ("SUBSCRIBE", _) => members.lock().expect("no thread panics").extend(writer.take()),
+            ("SEND", _) => {
+                let body = frame.split("\n\n").nth(1).unwrap_or_default();
+                let message = format!("MESSAGE\ndestination:/topic/bench\n\n{body}\n");
+                let mut members = members.lock().expect("no thread panics");
+                members.iter_mut().for_each(|member| member.send(Message::text(message.as_str())).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
 }
 
 fn shake_hands(mut stream: TcpStream) -> WebSocket<TcpStream> {

@@ -87,7 +87,7 @@ pub struct Subscription {
 
 enum Source {
     Talk(Box<Talk>),
-    Feed(Feed),
+    Feed(Box<Feed>),
     Raw(Receiver),
 }
 
@@ -100,7 +100,7 @@ impl Subscription {
 
     async fn open_without_limit(wanted: &Wanted) -> Result<Self, Failure> {
         if Transport::FEEDS.contains(&wanted.transport) {
-            return Ok(Self::of(Source::Feed(Feed::open(wanted).await?)));
+            return Ok(Self::of(Source::Feed(Box::new(Feed::open(wanted).await?))));
         }
         match wanted.protocol {
             Protocol::Stomp => Self::stomp(wanted).await,
