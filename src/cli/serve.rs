@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -109,7 +110,11 @@ fn bare_server(parts: &Parts) -> Server {
 
 fn server(parts: &Parts) -> Server {
     let server = bare_server(parts);
-    parts.site.endpoints.iter().fold(server, |server, endpoint| server.drain(endpoint.byway.clone()))
+    let server = parts.site.endpoints.iter().fold(server, |server, endpoint| server.drain(endpoint.byway.clone()));
+    match &parts.site.hooks {
+        Some(hooks) => server.hooks(Arc::clone(hooks)),
+        None => server,
+    }
 }
 
 fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {

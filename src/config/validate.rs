@@ -40,7 +40,8 @@ impl Config {
         let tls = keep(&mut problems, self.server.tls.load()).flatten();
         let security = keep(&mut problems, self.security());
         let Some(security) = security else { return Err(problems) };
-        let mounted = self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(&security)));
+        let mounted =
+            self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(name, &security)));
         let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
         if !problems.is_empty() {
             return Err(problems);
@@ -52,8 +53,15 @@ impl Config {
             tls,
             trusted_proxies: self.trusted_proxies(),
             log: self.log.clone(),
+            site: Site {
+                demo: self.demo && self.has_chat(),
+                metrics: self.metrics,
+                endpoints,
+                api: self.api.clone(),
+                api_counts: Arc::default(),
+                hooks: security.hooks.clone(),
+            },
             security,
-            site: Site { demo: self.demo && self.has_chat(), metrics: self.metrics, endpoints, api: self.api.clone() },
         })
     }
 
