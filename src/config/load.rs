@@ -14,8 +14,8 @@ const DEFAULT_FILE: &str = "byway.toml";
 /// What the names of environment variables begin with; `__` separates levels: `BYWAY_SERVER__LISTEN`.
 const PREFIX: &str = "BYWAY_";
 
-/// Variables that begin like settings and are none: they name the file, and hold the key that `byway publish` shows.
-const NO_SETTINGS: [&str; 2] = ["config", "api_key"];
+/// Variables that begin like settings and are none: they name the file, and hold what the clients show.
+const NO_SETTINGS: [&str; 3] = ["config", "api_key", "token"];
 
 /// A setting from the command line.
 #[derive(Debug, Clone)]
