@@ -1,7 +1,10 @@
 //! `GET /metrics`: the endpoints' numbers, for Prometheus. docs/operations.md lists them.
 
-use super::Connections;
+mod hooks;
+
 use super::routes::Mounted;
+use super::{ApiCounts, Connections};
+use crate::hooks::Hooks;
 use crate::model::{Disconnect, Transport};
 use crate::node::Stats;
 use http::{StatusCode, header};
@@ -22,10 +25,17 @@ pub(super) struct Metrics(Arc<Registry>);
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
 impl Metrics {
-    pub(super) fn new(endpoints: &[Mounted], connections: Arc<Connections>) -> Self {
+    /// With the numbers of the API and of hooks, where there are any.
+    pub(super) fn new(
+        endpoints: &[Mounted],
+        connections: Arc<Connections>,
+        api: Option<Arc<ApiCounts>>,
+        hooks: Option<Arc<Hooks>>,
+    ) -> Self {
         let mut registry = Registry::default();
         let started = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
-        registry.register_collector(Box::new(Numbers { endpoints: endpoints.to_vec(), connections, started }));
+        let endpoints = endpoints.to_vec();
+        registry.register_collector(Box::new(Numbers { endpoints, connections, api, hooks, started }));
         Self(Arc::new(registry))
     }
 }
@@ -51,6 +61,8 @@ impl Endpoint for Metrics {
 struct Numbers {
     endpoints: Vec<Mounted>,
     connections: Arc<Connections>,
+    api: Option<Arc<ApiCounts>>,
+    hooks: Option<Arc<Hooks>>,
     started: f64,
 }
 
@@ -64,6 +76,10 @@ impl Collector for Numbers {
         writer.sessions()?;
         writer.limits()?;
         writer.traffic()?;
+        self.api.as_ref().map_or(Ok(()), |api| writer.api(api))?;
+        if let Some(hooks) = &self.hooks {
+            writer.hooks(&hooks.stats())?;
+        }
         writer.process(&self.connections, self.started)
     }
 }
@@ -102,6 +118,9 @@ impl Writer<'_, '_> {
         self.counters("byway_bytes", "Bytes of messages, without framing", |stats| {
             both_ways(stats.traffic.bytes_in, stats.traffic.bytes_out)
         })?;
+        self.counters("byway_published", "Publications that topics and queues took", |stats| {
+            vec![(None, stats.published)]
+        })?;
         self.counters("byway_messages_dropped", "Messages that a full queue lost", |stats| {
             vec![(None, stats.traffic.dropped)]
         })?;
@@ -112,6 +131,21 @@ impl Writer<'_, '_> {
             vec![(None, stats.queued_messages)]
         })?;
         self.gauges("byway_queued_bytes", "Bytes that wait for clients", |stats| vec![(None, stats.queued_bytes)])
+    }
+
+    fn api(&mut self, api: &ApiCounts) -> fmt::Result {
+        let help = "Requests to the API, by operation and by the answer's status";
+        let mut metric = self.metric("byway_api_requests", help, MetricType::Counter)?;
+        for ((operation, status), count) in api.requests() {
+            let labels = [("operation", operation.to_owned()), ("status", status.to_string())];
+            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        let help = "Messages that were to be published over the API, by what became of them";
+        let mut metric = self.metric("byway_api_publications", help, MetricType::Counter)?;
+        for (result, count) in api.publications() {
+            metric.encode_family(&[("result", result)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        Ok(())
     }
 
     fn process(&mut self, connections: &Connections, started: f64) -> fmt::Result {

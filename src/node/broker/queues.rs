@@ -1,16 +1,20 @@
 //! Work queues, with their consumers' sessions at hand.
 
 use super::delivery::{Accepted, Form};
+use super::listing::{Names, texts};
 use crate::broker::{
     BrokerSettings, ConsumerId, DeadLetter, Delivery, Settlement, SubscribeError, UnknownTag, WorkQueue,
 };
-use crate::messaging::PublishError;
+use crate::messaging::{Occupancy, OccupancyListeners, PublishError, QueueState};
 use crate::model::{AckMode, Destination, Publication};
 use crate::node::cell::Cell;
 use crate::node::now;
 use crate::session::SendError;
+use bytestring::ByteString;
+use indexmap::IndexMap;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -20,12 +24,13 @@ use tokio::task::AbortHandle;
 /// The queues of one broker. A queue is there while it has messages or consumers.
 pub(super) struct Queues {
     settings: Arc<BrokerSettings>,
-    named: Mutex<HashMap<Destination, Arc<Queue>>>,
+    named: Mutex<IndexMap<Destination, Arc<Queue>>>,
     /// How many bytes all queues hold together.
     bytes: AtomicUsize,
     /// Numbers what need not be acknowledged; shared with topics.
     numbers: Arc<AtomicU64>,
     runtime: OnceLock<Handle>,
+    occupancy: OccupancyListeners,
 }
 
 struct Queue {
@@ -40,6 +45,8 @@ struct State {
     bytes: usize,
     /// When the next look at the queue is planned, and the task that waits for it.
     planned: Option<(Instant, AbortHandle)>,
+    /// Whether there were consumers when somebody was last told.
+    is_occupied: bool,
     /// The queue was idle, and another of its name may be there by now.
     forgotten: bool,
 }
@@ -64,13 +71,18 @@ const WAITING_FOR_CLIENT: usize = 64;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl Queues {
-    pub(super) fn new(settings: Arc<BrokerSettings>, numbers: Arc<AtomicU64>) -> Arc<Self> {
+    pub(super) fn new(
+        settings: Arc<BrokerSettings>,
+        numbers: Arc<AtomicU64>,
+        occupancy: OccupancyListeners,
+    ) -> Arc<Self> {
         Arc::new(Self {
             settings,
             named: Mutex::default(),
             bytes: AtomicUsize::new(0),
             numbers,
             runtime: OnceLock::new(),
+            occupancy,
         })
     }
 
@@ -104,6 +116,14 @@ impl Queues {
         let (queue, added) = added.map_err(|_| SubscribeError::TooManyConsumers)?;
         added?;
         Ok(Consuming { queues: Arc::clone(self), queue, id })
+    }
+
+    /// How many consumers a queue has, and what is in it; `None` where there is none.
+    pub(super) fn state(&self, destination: &Destination) -> Option<(usize, QueueState)> {
+        let queue = self.named.lock().get(destination).cloned()?;
+        let core = &queue.state.lock().core;
+        let state = QueueState { waiting: core.waiting(), unacknowledged: core.unacked(), bytes: core.bytes() };
+        Some((core.consumers(), state))
     }
 
     /// Changes a queue, which is made if there is none, and does all that follows.
@@ -149,6 +169,7 @@ impl Queues {
         let before = std::mem::replace(&mut state.bytes, bytes);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes.fetch_sub(before, Ordering::Relaxed);
+        self.tell_occupancy(&queue.destination, &mut state);
         let idle = state.core.is_idle();
         drop(state);
         for letter in dead {
@@ -157,6 +178,15 @@ impl Queues {
         if idle {
             self.forget(&queue.destination);
         }
+    }
+
+    fn tell_occupancy(&self, destination: &Destination, state: &mut State) {
+        let is_occupied = state.core.consumers() > 0;
+        if is_occupied == std::mem::replace(&mut state.is_occupied, is_occupied) {
+            return;
+        }
+        let occupancy = if is_occupied { Occupancy::Occupied } else { Occupancy::Empty };
+        self.occupancy.tell(&destination.clone().into(), occupancy);
     }
 
     /// Hands messages to consumers for as long as there are both. True when a consumer would take more, and has no room.
@@ -200,7 +230,7 @@ impl Queues {
             state.map(|mut state| state.forgotten = true).is_some()
         };
         if named.get(destination).is_some_and(is_idle) {
-            named.remove(destination);
+            named.swap_remove(destination);
         }
     }
 
@@ -217,6 +247,16 @@ impl Queues {
     }
 }
 
+impl Names for Queues {
+    fn places(&self) -> usize {
+        self.named.lock().len()
+    }
+
+    fn names(&self, places: Range<usize>, is_wanted: &dyn Fn(&str) -> bool) -> Vec<ByteString> {
+        texts(self.named.lock().keys(), places, is_wanted)
+    }
+}
+
 async fn look_at(queues: Weak<Queues>, queue: Weak<Queue>, at: Instant) {
     tokio::time::sleep_until(at.into()).await;
     let (Some(queues), Some(queue)) = (queues.upgrade(), queue.upgrade()) else { return };
@@ -229,7 +269,8 @@ async fn look_at(queues: Weak<Queues>, queue: Weak<Queue>, at: Instant) {
 impl Queue {
     fn new(destination: Destination, settings: &BrokerSettings) -> Self {
         let core = WorkQueue::new(Arc::new(settings.queue(&destination).clone()));
-        let state = State { core, consumers: HashMap::new(), bytes: 0, planned: None, forgotten: false };
+        let state =
+            State { core, consumers: HashMap::new(), bytes: 0, planned: None, is_occupied: false, forgotten: false };
         Self { destination, state: Mutex::new(state) }
     }
 }

@@ -1,13 +1,17 @@
 //! Who listens to which topics, and in which order they hear.
 
 use super::delivery::{Accepted, Deliveries, Form};
+use super::listing::Names;
 use crate::broker::{BrokerSettings, Directory, DirectoryFull};
+use crate::messaging::{Occupancy, OccupancyListeners};
 use crate::model::{Destination, DestinationPattern, SessionId};
 use crate::node::cell::Cell;
 use crate::node::hub::{Audience, Hub, PublishError, Seat};
+use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How many destinations can be published to at the same moment. More that share a lock wait for each other, briefly.
@@ -20,6 +24,7 @@ pub(super) struct Topics {
     /// A destination's publications reach the audiences of all patterns that match it in one order.
     orders: [Mutex<()>; ORDERS],
     hasher: RandomState,
+    occupancy: OccupancyListeners,
 }
 
 /// What only one user, or one session, hears. No client can spell it.
@@ -32,7 +37,7 @@ pub(in crate::node) struct Inbox {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::node) enum Owner {
-    User(bytestring::ByteString),
+    User(ByteString),
     Session(SessionId),
 }
 
@@ -49,13 +54,18 @@ enum Place {
 }
 
 impl Topics {
-    pub(super) fn new(hub: Arc<Hub<Deliveries>>, settings: &BrokerSettings) -> Arc<Self> {
+    pub(super) fn new(
+        hub: Arc<Hub<Deliveries>>,
+        settings: &BrokerSettings,
+        occupancy: OccupancyListeners,
+    ) -> Arc<Self> {
         Arc::new(Self {
             hub,
             directory: RwLock::new(Directory::new(settings.directory.clone())),
             inboxes: Mutex::default(),
             orders: std::array::from_fn(|_| Mutex::new(())),
             hasher: RandomState::new(),
+            occupancy,
         })
     }
 
@@ -67,8 +77,16 @@ impl Topics {
         form: Form,
     ) -> Result<Listening, DirectoryFull> {
         let mut directory = self.directory.write();
-        let audience = directory.get_or_insert_with(&pattern, || self.hub.audience())?;
+        let mut is_first = false;
+        let audience = directory.get_or_insert_with(&pattern, || {
+            is_first = true;
+            self.hub.audience()
+        })?;
         let seat = audience.join(cell, form.clone(), form.place());
+        if is_first {
+            // Still under the lock, so that who is told hears it in the order in which it happened.
+            self.occupancy.tell(&pattern, Occupancy::Occupied);
+        }
         Ok(Listening { topics: Arc::clone(self), place: Place::Topic(pattern), seat: Some(seat) })
     }
 
@@ -78,6 +96,11 @@ impl Topics {
         let audience = inboxes.entry(inbox.clone()).or_insert_with(|| self.hub.audience());
         let seat = audience.join(cell, form.clone(), form.place());
         Listening { topics: Arc::clone(self), place: Place::Inbox(inbox), seat: Some(seat) }
+    }
+
+    /// How many listen to exactly this.
+    pub(super) fn subscribers(&self, pattern: &DestinationPattern) -> usize {
+        self.directory.read().get(pattern).map_or(0, Audience::len)
     }
 
     /// Does something while nothing else is published to the destination.
@@ -114,6 +137,7 @@ impl Topics {
                 let mut directory = self.directory.write();
                 if directory.get(pattern).is_some_and(|audience| audience.len() == 0) {
                     directory.remove(pattern);
+                    self.occupancy.tell(pattern, Occupancy::Empty);
                 }
             }
             Place::Inbox(inbox) => {
@@ -123,6 +147,17 @@ impl Topics {
                 }
             }
         }
+    }
+}
+
+impl Names for Topics {
+    fn places(&self) -> usize {
+        self.directory.read().places()
+    }
+
+    fn names(&self, places: Range<usize>, is_wanted: &dyn Fn(&str) -> bool) -> Vec<ByteString> {
+        let directory = self.directory.read();
+        directory.texts(places).filter(|text| is_wanted(text)).map(ByteString::from).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use crate::broker::{DirectoryFull, PatternError};
 use crate::messaging::{AddressError, ErrorKind, MessageError, TooManySessions};
 use crate::model::Disconnect;
 use crate::node::OpenError;
-use crate::policy::AuthError;
+use crate::policy::{AuthError, Decision};
 use http::StatusCode;
 use std::time::Duration;
 
@@ -79,6 +79,19 @@ impl From<AuthError> for FeedRefusal {
     }
 }
 
+impl FeedRefusal {
+    /// Why nobody is let in whom a decision of the policies' keeps out.
+    pub(super) fn denied(decision: Decision, destination: &str) -> Self {
+        match decision {
+            Decision::Refuse(why) => Self::forbidden(why),
+            Decision::Unavailable => {
+                Self::unavailable("feed_unavailable", "whether this is allowed cannot be told at present")
+            }
+            Decision::Allow | Decision::Deny => Self::forbidden(format!("the rules do not allow {destination}")),
+        }
+    }
+}
+
 impl From<AddressError> for FeedRefusal {
     fn from(error: AddressError) -> Self {
         Self::bad_request(error.to_string())
@@ -115,6 +128,7 @@ impl From<MessageError> for FeedRefusal {
             ErrorKind::Forbidden => Self::forbidden(text),
             ErrorKind::NotFound => Self::not_found(text),
             ErrorKind::Overloaded => Self::unavailable("feed_overloaded", text),
+            ErrorKind::Unavailable => Self::unavailable("feed_unavailable", text),
             ErrorKind::Internal => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "feed_failed", text),
         }
     }

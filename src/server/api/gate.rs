@@ -1,6 +1,7 @@
 //! What stands before every operation: keys, limits, and one form for all that is refused.
 
-use super::key::KeyHash;
+use super::counts::ApiCounts;
+use super::keys::Keys;
 use super::problem::Refusal;
 use super::settings::{ApiKeySettings, ApiSettings, Permission};
 use crate::node::now;
@@ -10,14 +11,14 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
-use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
+use poem_openapi::{OperationId, SecurityScheme};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Lets requests with a good key in, and reads their bodies within limits.
 pub(super) struct Gate {
-    keys: Vec<Arc<ApiKeySettings>>,
+    keys: Keys,
     failures: ConnectFailures,
     tidied: Mutex<Instant>,
     proxies: TrustedProxies,
@@ -29,6 +30,7 @@ pub(super) struct Gate {
 pub(super) struct Gated<E> {
     operations: E,
     gate: Gate,
+    counts: Arc<ApiCounts>,
 }
 
 /// An API key, as `byway key` makes it. What it may do is said in the configuration.
@@ -41,9 +43,6 @@ async fn admitted(request: &Request, _: Bearer) -> Option<Arc<ApiKeySettings>> {
     request.data::<Arc<ApiKeySettings>>().cloned()
 }
 
-/// The longest key in bytes that is looked at.
-const MAX_KEY_BYTES: usize = 256;
-
 /// How often addresses are forgotten that have not failed for a minute.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
@@ -51,6 +50,11 @@ impl Caller {
     /// What logs call it.
     pub(super) fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// What the key may do.
+    pub(super) fn allowed(&self) -> &[Permission] {
+        &self.0.allow
     }
 
     /// Refuses what the key may not do.
@@ -68,7 +72,7 @@ impl Caller {
 impl Gate {
     pub(super) fn new(settings: &ApiSettings, proxies: TrustedProxies) -> Self {
         Self {
-            keys: settings.keys.iter().cloned().map(Arc::new).collect(),
+            keys: Keys::new(settings),
             failures: ConnectFailures::new(settings.failures_per_minute, now()),
             tidied: Mutex::new(now()),
             proxies,
@@ -92,18 +96,11 @@ impl Gate {
             let detail = "too many requests of this address had no good key";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).retry_after(wait)
         })?;
-        let key = bearer(request).filter(|key| key.len() <= MAX_KEY_BYTES);
-        key.and_then(|key| self.find(&KeyHash::of(key))).ok_or_else(|| {
+        bearer(request).and_then(|key| self.keys.find(key)).ok_or_else(|| {
             self.failed(address);
             let detail = "there is no good key; expected Authorization: Bearer and one of api.keys";
             Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         })
-    }
-
-    /// All are compared, and each in the same time, so that nobody learns from the time how near a guess was.
-    fn find(&self, hash: &KeyHash) -> Option<Arc<ApiKeySettings>> {
-        let is_it = |found, key: &Arc<ApiKeySettings>| if key.hash.is(hash) { Some(Arc::clone(key)) } else { found };
-        self.keys.iter().fold(None, is_it)
     }
 
     fn failed(&self, address: AddressKey) {
@@ -138,8 +135,8 @@ fn bearer(request: &Request) -> Option<&str> {
 }
 
 impl<E> Gated<E> {
-    pub(super) fn new(operations: E, gate: Gate) -> Self {
-        Self { operations, gate }
+    pub(super) fn new(operations: E, gate: Gate, counts: Arc<ApiCounts>) -> Self {
+        Self { operations, gate, counts }
     }
 }
 
@@ -152,11 +149,14 @@ impl<E: Endpoint<Output: IntoResponse>> Gated<E> {
         let allowed = allowed(request.uri().path());
         match self.operations.call(request).await {
             Ok(response) => response.into_response(),
-            Err(error) if error.is_from_response() => error.into_response(),
+            Err(error) if error.is_from_response() => {
+                let operation = error.data::<OperationId>().copied();
+                about(operation, error.into_response())
+            }
             Err(error) if error.status() == StatusCode::METHOD_NOT_ALLOWED => {
                 with_header(Refusal::of(&error).into_response(), header::ALLOW, allowed)
             }
-            Err(error) => Refusal::of(&error).into_response(),
+            Err(error) => about(error.data::<OperationId>().copied(), Refusal::of(&error).into_response()),
         }
     }
 }
@@ -165,15 +165,25 @@ impl<E: Endpoint<Output: IntoResponse>> Endpoint for Gated<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let response = with_header(self.answer(request).await, header::CACHE_CONTROL, "no-store");
+        let answer = self.answer(request).await;
+        self.counts.answered(answer.data::<OperationId>().map(|operation| operation.0), answer.status());
+        let response = with_header(answer, header::CACHE_CONTROL, "no-store");
         Ok(with_header(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
     }
+}
+
+/// An answer, marked with the operation that it comes from.
+fn about(operation: Option<OperationId>, mut answer: Response) -> Response {
+    if let Some(operation) = operation {
+        answer.set_data(operation);
+    }
+    answer
 }
 
 /// What a 405 has to say (RFC 9110, section 15.5.6), and the framework does not; a test compares it with the description.
 fn allowed(path: &str) -> &'static str {
     match path {
-        "/publish" | "/revocations" => "POST",
+        "/publish" | "/revocations" | "/tickets" => "POST",
         path if path.starts_with("/sessions/") => "GET, HEAD, DELETE",
         _ => "GET, HEAD",
     }

@@ -48,10 +48,17 @@ pub struct ApiKeySettings {
 pub enum Permission {
     /// Publish to every topic, queue, user and session.
     Publish,
-    /// See sessions and users.
+    /// See sessions, users, destinations, and what is kept of topics.
     Read,
     /// End sessions and revoke.
     Disconnect,
+    /// Open the admin page: numbers of everything, and the limits in force. The page shows and does beside what the same
+    /// key's other permissions allow.
+    Admin,
+    /// Watch on the admin page what goes through a session: what users say, and what they are told.
+    Watch,
+    /// Make tickets, with which somebody comes in as any user.
+    Tickets,
 }
 
 impl Permission {
@@ -61,6 +68,9 @@ impl Permission {
             Self::Publish => "publish",
             Self::Read => "read",
             Self::Disconnect => "disconnect",
+            Self::Admin => "admin",
+            Self::Watch => "watch",
+            Self::Tickets => "tickets",
         }
     }
 }
@@ -84,6 +94,11 @@ impl ApiSettings {
     /// Whether there is an API.
     pub fn is_on(&self) -> bool {
         !self.keys.is_empty()
+    }
+
+    /// Whether some key may do that.
+    pub(in crate::server) fn allows(&self, permission: Permission) -> bool {
+        self.keys.iter().any(|key| key.allow.contains(&permission))
     }
 
     /// Refuses what cannot be right.
@@ -115,7 +130,12 @@ impl ApiSettings {
                 () if !names.insert(name) => format!("two keys are called {name:?}; expected a name for each"),
                 () if !hashes.insert(hash.to_string()) => format!("{name:?} has another key's hash"),
                 () if allow.is_empty() => {
-                    format!("{name:?} may do nothing; expected \"publish\", \"read\" or \"disconnect\" in allow")
+                    format!(
+                        "{name:?} may do nothing; expected \"publish\", \"read\", \"disconnect\" or \"tickets\" in allow"
+                    )
+                }
+                () if allow.contains(&Permission::Watch) && !allow.contains(&Permission::Admin) => {
+                    format!("{name:?} may watch, and cannot open the page for it; expected \"admin\" in allow too")
                 }
                 () => continue,
             };
@@ -148,6 +168,7 @@ mod tests {
         refused(&with(vec![key("a", "1", read), key("a", "2", read)]), "api.keys", "two keys are called \"a\"");
         refused(&with(vec![key("a", "1", read), key("b", "1", read)]), "api.keys", "another key's hash");
         refused(&with(vec![key("a", "1", &[])]), "api.keys", "may do nothing");
+        refused(&with(vec![key("a", "1", &[Permission::Watch])]), "api.keys", "expected \"admin\" in allow too");
     }
 
     #[test]
