@@ -3,7 +3,7 @@
 #
 #   tests/run.sh            everything
 #   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples feeds
-#                           backends stomp_node stomp_browser stomp_python stomp_spring autobahn bench
+#                           backends stomp_node stomp_browser stomp_python stomp_spring api_schema autobahn bench
 #
 # Each suite's output is kept in tests/.cache/logs. The last line counts all tests of all suites; the exit status is
 # 0 only when none failed. A suite that cannot run on this machine says why, and is counted as skipped.
@@ -17,7 +17,7 @@ mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds backends stomp_node stomp_browser
-  stomp_python stomp_spring autobahn bench)
+  stomp_python stomp_spring api_schema autobahn bench)
 
 wanted() {
   local suite
@@ -34,7 +34,7 @@ count() {
     /^(#|ℹ) pass / { passed += $3 }
     /^(#|ℹ) (fail|cancelled) / { failed += $3 }
     /^(#|ℹ) (skipped|todo) / { skipped += $3 }
-    /^(autobahn|stomp.py|spring): [0-9]+ cases, / { passed += $2 - $4; failed += $4 }
+    /^(autobahn|stomp.py|spring|schemathesis): [0-9]+ cases, / { passed += $2 - $4; failed += $4 }
     END { print passed + 0, failed + 0, skipped + 0 }
   ' "$1"
 }
@@ -135,6 +135,31 @@ stomp_spring() {
   return "$status"
 }
 
+# Requests that schemathesis makes of the API's description, and answers that it compares with that. What should be good may
+# be refused all the same: a description cannot say all that is asked, such as exactly one of three fields.
+api_schema() {
+  local byway=$root/target/debug/byway folder=$cache/api_schema status=0 key hash
+  cargo build --locked --bin byway && mkdir -p "$folder" || return
+  read -r _ key _ hash < <("$byway" key | xargs) || return
+  cat >"$folder/byway.toml" <<EOF
+broker.history = [{ pattern = "/topic/**" }]
+broker.presence = [{ pattern = "/topic/b/**" }]
+[api]
+failures_per_minute = 1000000
+keys = [{ name = "all", hash = "$hash", allow = ["publish", "read", "disconnect", "tickets"] }]
+EOF
+  start "$byway" --config "$folder/byway.toml" --listen 127.0.0.1:0 || return
+  (cd "$folder" && PYTHONPATH=$root/tests/clients SCHEMATHESIS_HOOKS=api_schema timeout 300 \
+    "$cache/python/bin/schemathesis" run "$address/api/openapi.json" --header "Authorization: Bearer $key" \
+    --seed 1 --max-examples 60 --exclude-checks positive_data_acceptance --continue-on-failure --no-color \
+    --generation-database none) | tee "$folder/output" || status=$?
+  stop
+  # What it says at the end, as the other suites say it.
+  sed -nE 's/^ *([0-9]+) generated, ([0-9]+) found.*/schemathesis: \1 cases, \2 failed/p
+    s/^ *([0-9]+) generated, [0-9]+ passed.*/schemathesis: \1 cases, 0 failed/p' "$folder/output"
+  return "$status"
+}
+
 # Autobahn's fuzzing client against the test server.
 autobahn() {
   cargo build --locked --example sockjs_test_server || return
@@ -149,7 +174,7 @@ bench() {
   cargo bench --locked --bench budgets -- --quick
 }
 
-for name in node browser demo examples feeds backends stomp_node stomp_browser stomp_python stomp_spring; do
+for name in node browser demo examples feeds backends stomp_node stomp_browser stomp_python stomp_spring api_schema; do
   if wanted "$name"; then
     tests/install.sh
     break

@@ -3,6 +3,8 @@
 use super::HistorySettings;
 use crate::model::Publication;
 use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,6 +29,35 @@ struct Entry {
     publication: Arc<Publication>,
     size: usize,
     pushed: Instant,
+}
+
+/// A place in a history: behind the publication of this number. As text it is what the header `offset` of messages says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offset {
+    /// Which history.
+    pub epoch: u64,
+    /// The number; 0 is before the first.
+    pub offset: u64,
+}
+
+impl Offset {
+    /// A place in no history.
+    pub const NOWHERE: Self = Self { epoch: 0, offset: 0 };
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}", self.epoch, self.offset)
+    }
+}
+
+impl FromStr for Offset {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (epoch, offset) = text.split_once('-').ok_or(())?;
+        Ok(Self { epoch: u64::from_str_radix(epoch, 16).map_err(|_| ())?, offset: offset.parse().map_err(|_| ())? })
+    }
 }
 
 /// What a late subscriber gets.
@@ -66,6 +97,11 @@ impl History {
     /// How many bytes of publications are kept.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many publications are kept.
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// True where nothing is kept. What is forgotten then and made anew needs another epoch.

@@ -12,7 +12,7 @@ mod queue;
 mod settings;
 
 pub use directory::{Directory, DirectoryFull};
-pub use history::{Gap, History, Replay};
+pub use history::{Gap, History, Offset, Replay};
 pub use presence::{Change, Member, Newcomer, Presence, PresenceFull, Present, Who};
 pub use queue::{
     ConsumerId, DeadLetter, DeadLetterReason, Delivery, QueueFull, Settlement, SubscribeError, UnknownTag, WorkQueue,

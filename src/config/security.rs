@@ -5,7 +5,7 @@ use crate::hooks::{EndpointHooks, Hooks};
 use crate::messaging::Messages;
 use crate::model::SettingsError;
 use crate::node::Stomp;
-use crate::policy::{AnonymousPolicy, Authenticator, RateSettings, Rules, TokenSettings};
+use crate::policy::{AnonymousPolicy, Authenticator, RateSettings, Rules, TicketSettings, TokenSettings};
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct Security {
     /// Where tokens may be.
     pub tokens: TokenSettings,
+    /// What tickets may be made.
+    pub tickets: TicketSettings,
     /// Decides who a client is.
     pub authenticator: Arc<dyn Authenticator>,
     /// Decides what a client may do.
@@ -46,7 +48,10 @@ impl Security {
                 stomp.authenticator(authenticator).authorizer(hooks.authorizer(rules))
             }
         };
-        let stomp = stomp.tokens(self.tokens.clone()).failures_per_minute(self.failures_per_minute);
+        let stomp = stomp
+            .tokens(self.tokens.clone())
+            .tickets(self.tickets.clone())
+            .failures_per_minute(self.failures_per_minute);
         stomp.rates(self.rates.clone())
     }
 }
@@ -67,6 +72,7 @@ impl Config {
         self.rates.validate()?;
         Ok(Security {
             tokens: self.auth.token.clone(),
+            tickets: self.auth.tickets.clone(),
             authenticator: self.auth.load()?,
             rules: Arc::new(Rules::new(&self.rules)?),
             rates: self.rates.clone(),

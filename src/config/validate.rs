@@ -58,6 +58,7 @@ impl Config {
                 metrics: self.metrics,
                 endpoints,
                 api: self.api.clone(),
+                api_counts: Arc::default(),
                 hooks: security.hooks.clone(),
             },
             security,

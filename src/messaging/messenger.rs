@@ -1,10 +1,10 @@
 //! How an application publishes, from a handler or from anywhere else.
 
 use super::settings::MessagingSettings;
-use super::{IntoPayload, Json, Users};
+use super::{DestinationPage, DestinationQuery, HistoryPage, HistoryQuery, IntoPayload, Json, Users};
 use crate::broker::Present;
 use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
-use crate::policy::{Revocation, RevocationsFull};
+use crate::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use bytestring::ByteString;
 use serde::Serialize;
 use std::fmt;
@@ -30,8 +30,17 @@ pub trait Outlet: Send + Sync + 'static {
     /// Takes something back: tokens that it is about are refused until `until`, and its sessions end. How many did.
     fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull>;
 
+    /// Makes a ticket, with which somebody comes in as this user.
+    fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError>;
+
     /// Who is connected.
     fn users(&self) -> &Users;
+
+    /// What the broker has of what is asked for. It looks at every name that there is.
+    fn destinations(&self, query: &DestinationQuery) -> DestinationPage;
+
+    /// What is kept of a topic; `None` where nothing is to be.
+    fn history(&self, query: &HistoryQuery) -> Option<HistoryPage>;
 
     /// Who is present in a destination, of whom others are told: at most `limit`, with numbers above `after`. `None` where
     /// presence is not configured.
@@ -180,6 +189,20 @@ impl Messenger {
         self.outlet.users()
     }
 
+    /// What the broker of this node has at present: destinations that somebody listens to or of which something is kept, and
+    /// patterns that somebody listens to. Users' own are not among them; [`users`](Self::users) has those.
+    ///
+    /// Whatever is there all the time is found. It looks at every name that there is, a few at a time, which takes a
+    /// while where there are a million: call it where that stops nobody.
+    pub fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
+        self.outlet.destinations(query)
+    }
+
+    /// What this node keeps of a topic, a page at a time. `None` where the settings have no history for it.
+    pub fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.outlet.history(query)
+    }
+
     /// Who is present in a destination on this node: those with a subscription to exactly it. `None` where no entry of
     /// [`presence`](crate::broker::BrokerSettings::presence) matches it.
     pub fn presence(&self, destination: &Destination) -> Option<Present> {
@@ -209,6 +232,13 @@ impl Messenger {
     /// be remembered than may be; nothing is revoked then.
     pub fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
         self.outlet.revoke(what, until)
+    }
+
+    /// Makes a ticket: what a page shows in the place of a token, as `?ticket=` in a URL or as the header `ticket` of CONNECT, to
+    /// come in as this user. This node alone knows it. Revocations of the user, and of the ticket by its
+    /// [`id`](Ticket::id), count for it.
+    pub fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError> {
+        self.outlet.issue_ticket(request)
     }
 
     /// The same publication under the destination that a user's session calls it by.

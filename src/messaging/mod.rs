@@ -6,11 +6,13 @@
 
 mod address;
 mod client;
+mod destinations;
 mod dispatcher;
 mod error;
 mod event;
 mod extract;
 mod handler;
+mod history;
 mod interceptor;
 mod messages;
 mod messenger;
@@ -23,6 +25,9 @@ mod users;
 
 pub use address::{AddressError, SendAddress, SubscribeAddress};
 pub use client::{Client, ClientInfo};
+pub use destinations::{
+    DestinationInfo, DestinationPage, DestinationQuery, DestinationState, HistoryState, QueueState,
+};
 pub use dispatcher::Dispatcher;
 pub use error::{ErrorKind, MessageError, Result};
 pub use event::Event;
@@ -31,6 +36,7 @@ pub use extract::{
     Payload, State, Text,
 };
 pub use handler::MessageHandler;
+pub use history::{HistoryPage, HistoryQuery};
 pub use interceptor::{Flow, Inbound, Interceptor, Outbound};
 pub use messages::{Messages, MessagesError};
 pub use messenger::{Messenger, Outlet, PublishError};

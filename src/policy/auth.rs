@@ -1,6 +1,9 @@
 //! What an operator says of who may come in.
 
-use super::{Anonymous, AuthError, Authenticator, Credentials, Identity, JwtAuthenticator, JwtSettings, TokenSettings};
+use super::{
+    Anonymous, AuthError, Authenticator, Credentials, Identity, JwtAuthenticator, JwtSettings, TicketSettings,
+    TokenSettings,
+};
 use crate::model::SettingsError;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,8 @@ pub struct AuthSettings {
     pub token: TokenSettings,
     /// What tokens are good.
     pub jwt: JwtSettings,
+    /// What tickets may be made.
+    pub tickets: TicketSettings,
 }
 
 /// What becomes of clients without a token.
@@ -36,8 +41,13 @@ pub enum AnonymousPolicy {
 
 impl Default for AuthSettings {
     fn default() -> Self {
-        let (token, jwt) = (TokenSettings::default(), JwtSettings::default());
-        Self { anonymous: AnonymousPolicy::Deny, failures_per_minute: 10, token, jwt }
+        Self {
+            anonymous: AnonymousPolicy::Deny,
+            failures_per_minute: 10,
+            token: TokenSettings::default(),
+            jwt: JwtSettings::default(),
+            tickets: TicketSettings::default(),
+        }
     }
 }
 
@@ -45,6 +55,7 @@ impl AuthSettings {
     /// Reads keys, and refuses what is weak or cannot be right.
     pub fn load(&self) -> Result<Arc<dyn Authenticator>, SettingsError> {
         self.token.validate()?;
+        self.tickets.validate()?;
         if self.failures_per_minute == 0 {
             return Err(SettingsError::new("auth.failures_per_minute", "expected at least 1"));
         }

@@ -117,6 +117,8 @@ pub enum AuthError {
     WrongAudience,
     /// The token, or its user, was revoked.
     Revoked,
+    /// The ticket is none that can be used now: unknown, used, or too old.
+    Ticket,
     /// Whoever was asked says no, and this is why: no full stop.
     Refused(ByteString),
     /// Keys cannot be had, or whoever is to be asked does not answer. The client may try again.
@@ -127,6 +129,12 @@ impl AuthError {
     /// Whether the same credentials may do later.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable | Self::NotYetValid)
+    }
+
+    /// Whether it may be a guess, which nobody may make as often as they like. Tickets cannot be guessed; and where a server
+    /// was restarted, all readers of an address come back with old ones at once.
+    pub fn may_be_a_guess(&self) -> bool {
+        !self.is_temporary() && *self != Self::Ticket
     }
 
     /// How a session ends over it.
@@ -157,6 +165,7 @@ impl fmt::Display for AuthError {
             Self::WrongIssuer => "the token has the wrong issuer",
             Self::WrongAudience => "the token has the wrong audience",
             Self::Revoked => "the token was revoked",
+            Self::Ticket => "the ticket is unknown, used, or too old",
             Self::Refused(why) => why,
             Self::Unavailable => "credentials cannot be checked at present",
         })

@@ -12,6 +12,7 @@ mod revocation;
 mod rules;
 #[cfg(test)]
 pub(crate) mod testing;
+mod ticket;
 mod token;
 
 pub use address::{AddressKey, TrustedProxies};
@@ -25,4 +26,5 @@ pub use rate::{
 };
 pub use revocation::{Revocation, Revocations, RevocationsFull};
 pub use rules::{ActionSetting, Claim, Effect, Group, RuleSettings, Rules, User, Who};
+pub use ticket::{ShownTicket, Ticket, TicketError, TicketRequest, TicketSettings, Tickets, is_ticket};
 pub use token::{MAX_TOKEN_BYTES, TokenSettings};

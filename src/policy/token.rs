@@ -1,6 +1,6 @@
 //! Where a token may be.
 
-use super::AuthError;
+use super::{AuthError, is_ticket};
 use crate::model::{Headers, Secret, SettingsError};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
@@ -25,29 +25,35 @@ pub struct TokenSettings {
 const CONNECT_HEADERS: [(&str, bool); 4] =
     [("authorization", true), ("x-authorization", true), ("token", false), ("access_token", false)];
 
+/// The header of CONNECT, and the query parameter, that is a token if it is a ticket: no other may be in a URL unless the
+/// operator says so.
+const TICKET: &str = "ticket";
+
 impl TokenSettings {
     /// The token in the headers of a CONNECT (STOMP 1.2, "CONNECT or STOMP Frame"): `Authorization: Bearer ...`,
-    /// `X-Authorization: Bearer ...`, `token`, `access_token`, or `passcode` where that is switched on. The first that is
-    /// there counts.
+    /// `X-Authorization: Bearer ...`, `token`, `access_token`, `ticket` if it is one, or `passcode` where that is switched on.
+    /// The first that is there counts.
     pub fn token_from(&self, headers: &Headers) -> Result<Option<Secret>, AuthError> {
         let of_connect = CONNECT_HEADERS.into_iter().find_map(|(name, is_bearer)| {
             let value = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)?;
             if is_bearer { bearer(value) } else { Some(value) }
         });
         let passcode = || headers.get("passcode").filter(|_| self.passcode).map(|value| &**value);
-        checked(of_connect.or_else(passcode))
+        let ticket = || headers.get(TICKET).filter(|value| is_ticket(value)).map(|value| &**value);
+        checked(of_connect.or_else(ticket).or_else(passcode))
     }
 
-    /// The token of an HTTP request: `Authorization: Bearer ...` (RFC 6750, section 2.1), or the query parameter, or the
-    /// cookie, where those have a name. `query` is what stands behind the question mark.
+    /// The token of an HTTP request: `Authorization: Bearer ...` (RFC 6750, section 2.1), or the query parameter `ticket` if it is
+    /// one, or the query parameter, or the cookie, where those have a name. `query` is what stands behind the question mark.
     pub fn token_from_request(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Option<Secret>, AuthError> {
         let header = headers.get(AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
         if header.is_some() {
             return checked(header);
         }
-        let parameter = || parameter(query?, self.query_parameter.as_deref()?);
+        let ticket = || parameter(query?, TICKET).filter(|value| is_ticket(value));
+        let named = || parameter(query?, self.query_parameter.as_deref()?);
         let cookie = || cookie(headers, self.cookie.as_deref()?);
-        checked(parameter().or_else(cookie).as_deref())
+        checked(ticket().or_else(named).or_else(cookie).as_deref())
     }
 
     /// Refuses names that no query and no cookie can have.
@@ -133,6 +139,16 @@ mod tests {
         assert_eq!(request(&cookie, &cookies, "access_token=q").as_deref(), Some("c"));
         let header = [("authorization", "Bearer h"), ("cookie", "session=c")];
         assert_eq!(request(&cookie, &header, "").as_deref(), Some("h"));
+    }
+
+    #[test]
+    fn a_ticket_may_be_where_no_other_token_may() {
+        let settings = TokenSettings { cookie: Some("session".into()), ..TokenSettings::default() };
+        let cookies = [("cookie", "session=c")];
+        assert_eq!(connect(&settings, &[("ticket", "byway_t_x")]).as_deref(), Some("byway_t_x"));
+        assert_eq!(connect(&settings, &[("ticket", "x.y.z")]), None);
+        assert_eq!(request(&settings, &cookies, "ticket=byway_t_x").as_deref(), Some("byway_t_x"));
+        assert_eq!(request(&settings, &cookies, "ticket=x.y.z").as_deref(), Some("c"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 mod hooks;
 
-use super::Connections;
 use super::routes::Mounted;
+use super::{ApiCounts, Connections};
 use crate::hooks::Hooks;
 use crate::model::{Disconnect, Transport};
 use crate::node::Stats;
@@ -25,10 +25,17 @@ pub(super) struct Metrics(Arc<Registry>);
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
 impl Metrics {
-    pub(super) fn new(endpoints: &[Mounted], connections: Arc<Connections>, hooks: Option<Arc<Hooks>>) -> Self {
+    /// With the numbers of the API and of hooks, where there are any.
+    pub(super) fn new(
+        endpoints: &[Mounted],
+        connections: Arc<Connections>,
+        api: Option<Arc<ApiCounts>>,
+        hooks: Option<Arc<Hooks>>,
+    ) -> Self {
         let mut registry = Registry::default();
         let started = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
-        registry.register_collector(Box::new(Numbers { endpoints: endpoints.to_vec(), connections, hooks, started }));
+        let endpoints = endpoints.to_vec();
+        registry.register_collector(Box::new(Numbers { endpoints, connections, api, hooks, started }));
         Self(Arc::new(registry))
     }
 }
@@ -54,6 +61,7 @@ impl Endpoint for Metrics {
 struct Numbers {
     endpoints: Vec<Mounted>,
     connections: Arc<Connections>,
+    api: Option<Arc<ApiCounts>>,
     hooks: Option<Arc<Hooks>>,
     started: f64,
 }
@@ -68,6 +76,7 @@ impl Collector for Numbers {
         writer.sessions()?;
         writer.limits()?;
         writer.traffic()?;
+        self.api.as_ref().map_or(Ok(()), |api| writer.api(api))?;
         if let Some(hooks) = &self.hooks {
             writer.hooks(&hooks.stats())?;
         }
@@ -119,6 +128,21 @@ impl Writer<'_, '_> {
             vec![(None, stats.queued_messages)]
         })?;
         self.gauges("byway_queued_bytes", "Bytes that wait for clients", |stats| vec![(None, stats.queued_bytes)])
+    }
+
+    fn api(&mut self, api: &ApiCounts) -> fmt::Result {
+        let help = "Requests to the API, by operation and by the answer's status";
+        let mut metric = self.metric("byway_api_requests", help, MetricType::Counter)?;
+        for ((operation, status), count) in api.requests() {
+            let labels = [("operation", operation.to_owned()), ("status", status.to_string())];
+            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        let help = "Messages that were to be published over the API, by what became of them";
+        let mut metric = self.metric("byway_api_publications", help, MetricType::Counter)?;
+        for (result, count) in api.publications() {
+            metric.encode_family(&[("result", result)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        Ok(())
     }
 
     fn process(&mut self, connections: &Connections, started: f64) -> fmt::Result {

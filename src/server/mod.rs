@@ -25,7 +25,7 @@ mod tls;
 
 pub use accept::{Server, Stopped};
 pub use admission::Connections;
-pub use api::{ApiKeySettings, ApiSettings, KeyHash, Permission};
+pub use api::{ApiCounts, ApiKeySettings, ApiSettings, KeyHash, Permission};
 pub use application::Application;
 pub use health::Health;
 pub use routes::{Mounted, Site};

@@ -2,7 +2,7 @@
 
 use super::assets::assets;
 use super::metrics::Metrics;
-use super::{ApiSettings, Application, Connections, Health, api};
+use super::{ApiCounts, ApiSettings, Application, Connections, Health, api};
 use crate::hooks::Hooks;
 use crate::messaging::Messenger;
 use crate::node::Byway;
@@ -39,6 +39,8 @@ pub struct Site {
     pub metrics: bool,
     /// The HTTP API, which is there if it has keys.
     pub api: ApiSettings,
+    /// What the API has done.
+    pub api_counts: Arc<ApiCounts>,
     /// The hooks of all endpoints, if there are any.
     pub hooks: Option<Arc<Hooks>>,
 }
@@ -64,11 +66,12 @@ impl Site {
             routes = assets().into_iter().fold(routes, |routes, asset| routes.at(asset.path, get(asset)));
         }
         if self.metrics {
-            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections), self.hooks.clone());
+            let api = self.api.is_on().then(|| Arc::clone(&self.api_counts));
+            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections), api, self.hooks.clone());
             routes = routes.at("/health", get(health.clone())).at("/metrics", get(metrics));
         }
         if self.has_api_here() {
-            routes = routes.nest(api::PATH, api::routes(&self.api, &self.endpoints));
+            routes = routes.nest(api::PATH, api::routes(&self.api, &self.endpoints, &self.api_counts));
         }
         helpful(routes, self.not_found())
     }
@@ -80,7 +83,7 @@ impl Site {
 
     /// The routes of an API that has an address of its own.
     pub fn api_routes(&self) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
-        let routes = Route::new().nest(api::PATH, api::routes(&self.api, &self.endpoints));
+        let routes = Route::new().nest(api::PATH, api::routes(&self.api, &self.endpoints, &self.api_counts));
         helpful(routes, "404: nothing is served here. What is: /api/docs\n".to_owned())
     }
 

@@ -58,7 +58,7 @@ impl Asked {
             asked.parameter(&name, value)?;
         }
         // An EventSource comes back to the URL that it had at first, and says where it is in the header.
-        if let Some(id) = exchange.header(LAST_EVENT_ID).filter(|id| !id.is_empty()) {
+        if let Some(id) = last_event_id(exchange) {
             asked.beginning = Beginning::After(id.to_owned());
         }
         Ok(asked)
@@ -84,6 +84,7 @@ impl Asked {
             remote: client_address(&exchange.node.proxies, &exchange.request),
             principal: exchange.principal().cloned(),
             token: feeds.token(exchange.request.headers(), exchange.request.uri().query()),
+            comes_back: last_event_id(exchange).is_some(),
             destinations,
             beginning,
             wait,
@@ -95,6 +96,10 @@ impl Asked {
             _ => respond::held(feed.content_type(), Body::from_bytes_stream(pieces(feed)), Held::Stream),
         })
     }
+}
+
+fn last_event_id(exchange: &Exchange) -> Option<&str> {
+    exchange.header(LAST_EVENT_ID).filter(|id| !id.is_empty())
 }
 
 /// The first media type that is one of a feed's decides; whoever accepts anything gets events.

@@ -43,6 +43,8 @@ async fn a_key_may_do_what_it_is_allowed_and_nothing_else() {
         ("POST", "/api/publish", &message, PUBLISHER),
         ("GET", "/api/sessions", &Value::Null, READER),
         ("GET", "/api/users", &Value::Null, READER),
+        ("GET", "/api/destinations", &Value::Null, READER),
+        ("GET", "/api/history?destination=/topic/kept/a", &Value::Null, READER),
     ] {
         for key in [PUBLISHER, READER] {
             let answer = stage.ask_with(key, &[], method, target, body).await;
@@ -56,6 +58,8 @@ async fn a_key_may_do_what_it_is_allowed_and_nothing_else() {
         let no_body = &Value::Null;
         refused(&stage.ask_with(key, &[], "DELETE", "/api/sessions/s1", no_body).await, 403, "not_allowed");
         refused(&stage.ask_with(key, &[], "POST", "/api/revocations", &revocation).await, 403, "not_allowed");
+        let ticket = json!({ "user": "ada" });
+        refused(&stage.ask_with(key, &[], "POST", "/api/tickets", &ticket).await, 403, "not_allowed");
     }
     for target in ["/api/sessions/s1", "/api/users/ada"] {
         refused(&stage.ask_with(PUBLISHER, &[], "GET", target, &Value::Null).await, 403, "not_allowed");
@@ -91,10 +95,19 @@ async fn everybody_may_read_the_description_and_it_names_every_operation() {
     let document = json(&answer);
     let paths = document["paths"].as_object().expect("paths");
     let paths: Vec<_> = paths.keys().map(String::as_str).collect();
-    assert_eq!(
-        paths,
-        ["/presence", "/publish", "/revocations", "/sessions", "/sessions/{id}", "/users", "/users/{name}"]
-    );
+    let expected = [
+        "/destinations",
+        "/history",
+        "/presence",
+        "/publish",
+        "/revocations",
+        "/sessions",
+        "/sessions/{id}",
+        "/tickets",
+        "/users",
+        "/users/{name}",
+    ];
+    assert_eq!(paths, expected);
     assert_eq!(document["servers"][0]["url"], "/api");
     for path in paths {
         for (method, operation) in document["paths"][path].as_object().expect("methods") {

@@ -1,6 +1,6 @@
 //! Sessions and users: seeing and ending them.
 
-use crate::stage::{Stage, json, refused};
+use crate::stage::{KEY, Stage, json, refused};
 use crate::support::client::{Client, Event};
 use crate::support::stomp::{Heard, StompClient};
 use byway::{Disconnect, Transport};
@@ -65,6 +65,33 @@ async fn users_are_told_with_their_sessions() {
     assert_eq!(user, json!({ "name": "ada/l v", "sessions": [first, { "id": "s2", "subscriptions": [] }] }));
     refused(&stage.get("/api/users/nobody").await, 404, "no_such_user");
     refused(&stage.get("/api/users?endpoint=chat").await, 400, "no_destinations");
+}
+
+#[tokio::test]
+async fn the_api_s_requests_and_publications_are_counted() {
+    let stage = Stage::start();
+    stage.publish(&json!([{ "destination": "/topic/a" }, { "destination": "nowhere" }])).await;
+    for _ in 0..2 {
+        let key = [("Idempotency-Key", "k")];
+        stage.ask_with(KEY, &key, "POST", "/api/publish", &json!({ "destination": "/topic/a" })).await;
+    }
+    stage.ask("POST", "/api/publish", &json!({})).await;
+    stage.get("/api/users/nobody").await;
+    stage.get("/api/nowhere").await;
+    stage.ask_with("wrong", &[], "GET", "/api/users", &Value::Null).await;
+    let metrics = stage.get("/metrics").await.body;
+    for expected in [
+        r#"byway_api_requests_total{operation="publish",status="200"} 3"#,
+        r#"byway_api_requests_total{operation="publish",status="400"} 1"#,
+        r#"byway_api_requests_total{operation="getUser",status="404"} 1"#,
+        r#"byway_api_requests_total{operation="none",status="404"} 1"#,
+        r#"byway_api_requests_total{operation="none",status="401"} 1"#,
+        r#"byway_api_publications_total{result="published"} 2"#,
+        r#"byway_api_publications_total{result="repeated"} 1"#,
+        r#"byway_api_publications_total{result="failed"} 1"#,
+    ] {
+        assert!(metrics.contains(expected), "{expected} in {metrics}");
+    }
 }
 
 async fn close_of(client: &mut StompClient) -> (u16, String) {

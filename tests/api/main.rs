@@ -3,8 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod destinations;
+mod history;
 mod keys;
 mod looking;
+mod presence;
 mod publishing;
 mod repeating;
 mod stage;
+mod tickets;

@@ -4,12 +4,12 @@ use crate::support::TestServer;
 use crate::support::client::Client;
 use crate::support::client::http::{Answer, ask};
 use crate::support::stomp::StompClient;
-use byway::broker::BrokerSettings;
-use byway::policy::{AuthError, Authenticator, Credentials, Identity};
+use byway::broker::{BrokerSettings, HistorySettings, PresenceSettings};
+use byway::policy::{ActionSetting, AuthError, Authenticator, Credentials, Identity, RuleSettings, Rules, Who};
 use byway::server::{
     ApiKeySettings, ApiSettings, Application, Connections, Health, KeyHash, Mounted, Permission, ServerSettings, Site,
 };
-use byway::{Principal, Settings, Stomp, Transport};
+use byway::{DestinationPattern, Principal, Settings, Stomp, Transport};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use std::sync::Arc;
@@ -35,10 +35,25 @@ impl Authenticator for ByLogin {
     }
 }
 
+/// Lets nobody in.
+struct Nobody;
+
+impl Authenticator for Nobody {
+    fn authenticate<'a>(&'a self, _: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        Box::pin(async { Err(AuthError::NoToken) })
+    }
+}
+
 fn mounted(name: &str, path: &str, application: Application) -> Mounted {
+    mounted_with(name, path, application, Stomp::new().authenticator(ByLogin))
+}
+
+fn mounted_with(name: &str, path: &str, application: Application, stomp: Stomp) -> Mounted {
     let queue = byway::broker::QueueSettings { max_messages: 2, ..Default::default() };
-    let broker = BrokerSettings { queue, ..BrokerSettings::default() };
-    let stomp = || Stomp::new().authenticator(ByLogin).broker(broker);
+    let presence = vec![PresenceSettings::new("/topic/rooms/*".parse().expect("a pattern"))];
+    let kept = HistorySettings::new(DestinationPattern::parse("/topic/kept/*").expect("a pattern"));
+    let broker = BrokerSettings { queue, presence, history: vec![kept], ..BrokerSettings::default() };
+    let stomp = || stomp.broker(broker);
     let (byway, messenger) = application.byway(Settings::default(), stomp).expect("the test's settings are valid");
     Mounted { name: name.to_owned(), path: path.to_owned(), feed_path: None, application, byway, messenger }
 }
@@ -57,6 +72,22 @@ impl Stage {
         Self::of(endpoints, change)
     }
 
+    /// Where nobody comes in without a token, and only the desk reads what is for it.
+    pub fn closed() -> Self {
+        let desk = Who::claim("roles", "desk");
+        let rules = [
+            RuleSettings::allow(desk, ActionSetting::Any, "/topic/kept/desk"),
+            RuleSettings::deny(Who::ANYONE, ActionSetting::Any, "/topic/kept/desk"),
+            RuleSettings::allow(Who::ANYONE, ActionSetting::Any, "/**"),
+        ];
+        let rules = Rules::new(&rules).expect("the test's rules are valid");
+        let stomp = Stomp::new().authenticator(Nobody).authorizer(rules);
+        Self::of(
+            vec![mounted_with("main", "/e", Application::Stomp, stomp), mounted("chat", "/chat", Application::Chat)],
+            |_| {},
+        )
+    }
+
     /// With two endpoints that could be meant.
     pub fn of_two() -> Self {
         let endpoints = vec![mounted("main", "/e", Application::Stomp), mounted("other", "/o", Application::Stomp)];
@@ -64,15 +95,15 @@ impl Stage {
     }
 
     fn of(endpoints: Vec<Mounted>, change: impl FnOnce(&mut ApiSettings)) -> Self {
-        use Permission::{Disconnect, Publish, Read};
+        use Permission::{Disconnect, Publish, Read, Tickets};
         let keys = vec![
-            key("all", KEY, &[Publish, Read, Disconnect]),
+            key("all", KEY, &[Publish, Read, Disconnect, Tickets]),
             key("publisher", PUBLISHER, &[Publish]),
             key("reader", READER, &[Read]),
         ];
         let mut api = ApiSettings { keys, ..ApiSettings::default() };
         change(&mut api);
-        let site = Site { endpoints, api, ..Site::default() };
+        let site = Site { endpoints, api, metrics: true, ..Site::default() };
         let routes = site.routes(&Health::default(), &Arc::<Connections>::default());
         let byway = site.endpoints[0].byway.clone();
         Self { server: TestServer::serve(ServerSettings::default(), byway, routes) }

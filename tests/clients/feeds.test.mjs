@@ -3,6 +3,7 @@
 //   BYWAY=path/to/byway node --test feeds.test.mjs
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,18 +24,35 @@ path = "/stomp"
 app = "stomp"
 `;
 
+const key = 'byway_the-key-of-the-feeds-test';
+
+/** A server that lets nobody in without a token or a ticket. */
+const closed = `
+[auth.jwt]
+secret = "0123456789abcdef0123456789abcdef"
+require_issuer = false
+require_audience = false
+[api]
+keys = [{ name = "backend", hash = "sha256:${createHash('sha256').update(key).digest('hex')}", allow = ["publish", "tickets"] }]
+`;
+
 let browser;
 let folder;
 let road;
 let server;
 
+/** A server with this configuration and the road to it. */
+async function start(name, text) {
+  const file = path.join(folder, `${name}.toml`);
+  writeFileSync(file, text);
+  const server = await startServer({ program: process.env.BYWAY, flags: ['--config', file] });
+  return { server, road: await openRoad(Number(new URL(server.base).port)) };
+}
+
 before(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'byway-feeds-'));
-  const file = path.join(folder, 'byway.toml');
-  writeFileSync(file, configuration);
-  server = await startServer({ program: process.env.BYWAY, flags: ['--config', file] });
   browser = await launchChromium();
-  road = await openRoad(Number(new URL(server.base).port));
+  ({ server, road } = await start('open', configuration));
 });
 
 after(async () => {
@@ -144,4 +162,75 @@ test('a page polls and reads where the next poll begins', async () => {
   });
   assert.deepEqual(list, ['one', 'two']);
   await context.close();
+});
+
+/** What a page's own backend does: it asks the API. */
+const backend = (base) => {
+  const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' };
+  const ask = async (path, body) => {
+    const answer = await fetch(`${base}/api/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    assert.equal(answer.status, 200);
+    return answer.json();
+  };
+  return {
+    ticket: async () => (await ask('tickets', { user: 'ada' })).ticket,
+    say: (body) => ask('publish', { destination: '/topic/kept/a', body }),
+  };
+};
+
+test('an EventSource comes back with its ticket, which opens nothing for anybody else', async () => {
+  const { server, road } = await start('tickets', configuration + closed);
+  const { ticket, say } = backend(server.base);
+  const { context, page } = await visit(browser, `${road.base}/`);
+  const target = `/stomp/feed/topic/kept/a?ticket=${await ticket()}`;
+  await page.evaluate(listen, target);
+  for (const body of ['one', 'two', 'three']) {
+    road.cut();
+    await say(body);
+  }
+  assert.deepEqual(await heard(page, 3), ['one', 'two', 'three']);
+  const thief = await fetch(server.base + target);
+  assert.equal(thief.status, 401);
+  assert.match(await thief.text(), /the ticket is unknown, used, or too old/);
+  await context.close();
+  road.close();
+  await server.stop();
+});
+
+/** Runs in the page: what docs/feeds.md tells pages to do where a ticket has had its day. */
+function listenOn() {
+  window.heard = [];
+  window.tickets = 0;
+  const listen = async (after) => {
+    const source = new EventSource(`/stomp/feed/topic/kept/a?ticket=${await window.fetchTicket()}&after=${after}`);
+    window.tickets += 1;
+    source.onmessage = (event) => {
+      after = event.lastEventId;
+      window.heard.push(event.data);
+    };
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(after), 100);
+    };
+  };
+  return listen('');
+}
+
+test('a page whose ticket is good no more fetches another and misses nothing', async () => {
+  const { server, road } = await start('once', `${configuration}${closed}\n[auth.tickets]\nreconnect_time = "0s"`);
+  const { ticket, say } = backend(server.base);
+  const { context, page } = await visit(browser, `${road.base}/`);
+  await page.exposeFunction('fetchTicket', ticket);
+  await page.evaluate(listenOn);
+  // Before the first event a page cannot say where it is.
+  for (let n = 0; (await page.evaluate(() => window.heard.length)) === 0; n += 1) await say(`early ${n}`);
+  const before = await page.evaluate(() => window.heard.length);
+  road.cut();
+  await say('missed');
+  await page.waitForFunction(() => window.heard.includes('missed'));
+  const { list, tickets } = await page.evaluate(() => ({ list: window.heard, tickets: window.tickets }));
+  assert.equal(new Set(list).size, list.length);
+  assert.ok(list.length >= before + 1 && tickets === 2, `${list} with ${tickets} tickets`);
+  await context.close();
+  road.close();
+  await server.stop();
 });

@@ -2,10 +2,11 @@
 
 use byway::broker::Present;
 use byway::messaging::{
-    Client, ClientInfo, Dispatcher, Kind, MessageError, MessageHandler, Messages, MessagingSettings, Messenger,
-    Outcome, OutgoingDelivery, Outlet, PublishError, Request, Users,
+    Client, ClientInfo, DestinationPage, DestinationQuery, Dispatcher, HistoryPage, HistoryQuery, Kind, MessageError,
+    MessageHandler, Messages, MessagingSettings, Messenger, Outcome, OutgoingDelivery, Outlet, PublishError, Request,
+    Users,
 };
-use byway::policy::{Revocation, RevocationsFull};
+use byway::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use byway::{Destination, Disconnect, Headers, Message, Principal, Publication, SessionId, Transport};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -86,8 +87,20 @@ impl Outlet for Recorder {
         Ok(0)
     }
 
+    fn issue_ticket(&self, _: TicketRequest) -> Result<Ticket, TicketError> {
+        Err(TicketError::Unavailable)
+    }
+
     fn users(&self) -> &Users {
         &self.users
+    }
+
+    fn destinations(&self, _: &DestinationQuery) -> DestinationPage {
+        DestinationPage::default()
+    }
+
+    fn history(&self, _: &HistoryQuery) -> Option<HistoryPage> {
+        None
     }
 }
 

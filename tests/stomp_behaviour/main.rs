@@ -10,6 +10,7 @@ mod application;
 mod connecting;
 mod endings;
 mod heartbeats;
+mod history;
 mod identity;
 mod limits;
 mod presence;
@@ -68,6 +69,14 @@ macro_rules! every {
                 a_body_may_hold_a_nul_where_its_length_is_said
                 what_no_broker_takes_is_refused_and_the_session_ends
                 where_refusals_are_kept_the_session_goes_on
+            }
+            history {
+                a_subscription_that_asks_for_history_gets_the_last_ones_before_the_live_ones
+                a_subscription_since_an_offset_gets_what_came_behind_it_once_each
+                what_is_not_kept_any_more_is_told_in_front_as_a_gap
+                an_offset_of_another_history_brings_all_that_is_kept_behind_an_unknown_gap
+                history_that_cannot_be_had_is_refused
+                publishers_that_race_with_a_late_subscriber_are_each_heard_once_in_order
             }
             queues {
                 what_is_acknowledged_is_done_with_and_the_rest_goes_to_another_when_its_consumer_is_lost

@@ -4,9 +4,9 @@ mod tree;
 
 use super::DirectorySettings;
 use crate::model::{Destination, DestinationPattern};
-use std::collections::HashMap;
+use indexmap::IndexMap;
 use std::fmt;
-use std::hash::Hash;
+use std::ops::Range;
 use tree::Tree;
 
 /// The listeners of a node by what they listen to: one `S` for each pattern.
@@ -16,7 +16,7 @@ use tree::Tree;
 #[derive(Debug)]
 pub struct Directory<S> {
     /// By text of its own: a [`Destination`] may share the buffer that it was received in, and keep all of that.
-    exact: HashMap<Box<str>, S>,
+    exact: IndexMap<Box<str>, S>,
     wild: Tree<S>,
     settings: DirectorySettings,
 }
@@ -36,7 +36,7 @@ impl std::error::Error for DirectoryFull {}
 impl<S> Directory<S> {
     /// A directory without listeners.
     pub fn new(settings: DirectorySettings) -> Self {
-        Self { exact: HashMap::new(), wild: Tree::default(), settings }
+        Self { exact: IndexMap::new(), wild: Tree::default(), settings }
     }
 
     /// How many patterns there are.
@@ -76,9 +76,26 @@ impl<S> Directory<S> {
     /// Forgets a pattern, and answers who listened to it.
     pub fn remove(&mut self, pattern: &DestinationPattern) -> Option<S> {
         let Some(destination) = pattern.as_destination() else { return self.wild.remove(pattern) };
-        let removed = self.exact.remove(destination.as_str());
-        shrink(&mut self.exact);
+        let removed = self.exact.swap_remove(destination.as_str());
+        if is_too_large(self.exact.len(), self.exact.capacity()) {
+            self.exact.shrink_to(self.exact.len() * 2);
+        }
         removed
+    }
+
+    /// How many places [`texts`](Self::texts) has.
+    pub fn places(&self) -> usize {
+        self.exact.len().max(self.wild.len())
+    }
+
+    /// The texts of the patterns at these places, of which each has one without and one with wildcards at the most: some of
+    /// many, so that nobody has to look at all of them at once.
+    ///
+    /// What is removed leaves its place to the last one, and what is added takes a place behind it. So whoever looks from
+    /// the last place to the first sees all that stay there in the meantime, perhaps twice.
+    pub fn texts(&self, places: Range<usize>) -> impl Iterator<Item = &str> {
+        let exact = self.exact.keys().skip(places.start).take(places.len());
+        exact.map(|text| &**text).chain(self.wild.texts(places))
     }
 
     /// All whose pattern matches `destination`, each once, in no order.
@@ -92,11 +109,9 @@ impl<S> Directory<S> {
     }
 }
 
-/// Gives memory back when three quarters of it are unused, so that a map does not keep the size of its best day.
-fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
-    if map.len() < map.capacity() / 4 || map.is_empty() {
-        map.shrink_to(map.len() * 2);
-    }
+/// Memory is given back when three quarters of it are unused, so that a map does not keep the size of its best day.
+fn is_too_large(len: usize, capacity: usize) -> bool {
+    len < capacity / 4 || len == 0
 }
 
 #[cfg(test)]
@@ -143,6 +158,25 @@ mod tests {
         }
         assert!(directory.exact.capacity() < 100, "{}", directory.exact.capacity());
         assert!(patterns[..10].iter().all(|pattern| directory.get(pattern).is_some()));
+    }
+
+    #[test]
+    fn whoever_looks_from_the_last_to_the_first_sees_all_that_stay() {
+        for form in ["/topic/N", "/topic/N/*"] {
+            let mut directory = directory(1_000, 1_000);
+            let text = |n: usize| form.replace('N', &n.to_string());
+            (0..100).for_each(|n| assert_eq!(add(&mut directory, &text(n)), Ok(0)));
+            let mut seen = std::collections::HashSet::new();
+            for start in (0..100).step_by(10).rev() {
+                seen.extend(directory.texts(start..start + 10).map(str::to_owned));
+                directory.remove(&pattern(text(start / 2)));
+                directory.remove(&pattern(text(99 - start / 4)));
+                add(&mut directory, &text(1_000 + start)).unwrap();
+            }
+            let stayed: Vec<_> =
+                (0..100).map(text).filter(|it| directory.get(&pattern(it.as_str())).is_some()).collect();
+            assert!(stayed.len() > 70 && stayed.iter().all(|text| seen.contains(text)), "{form}");
+        }
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! Patterns with wildcards, segment by segment.
 
-use super::shrink;
+use super::is_too_large;
 use crate::model::{Destination, DestinationPattern};
+use indexmap::IndexSet;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// The patterns that have a wildcard, and their listeners.
 #[derive(Debug)]
 pub struct Tree<S> {
     root: Branch<S>,
-    patterns: usize,
+    /// Their texts, to be looked at one after the other.
+    texts: IndexSet<Box<str>>,
     /// How many branches there are below the root: what the memory is proportional to.
     segments: usize,
 }
@@ -23,7 +26,7 @@ struct Branch<S> {
 
 impl<S> Default for Tree<S> {
     fn default() -> Self {
-        Self { root: Branch::default(), patterns: 0, segments: 0 }
+        Self { root: Branch::default(), texts: IndexSet::new(), segments: 0 }
     }
 }
 
@@ -35,7 +38,12 @@ impl<S> Default for Branch<S> {
 
 impl<S> Tree<S> {
     pub fn len(&self) -> usize {
-        self.patterns
+        self.texts.len()
+    }
+
+    /// The texts at these places.
+    pub fn texts(&self, places: Range<usize>) -> impl Iterator<Item = &str> {
+        self.texts.iter().skip(places.start).take(places.len()).map(|text| &**text)
     }
 
     /// How many segments there would be with `pattern`. Patterns share the segments that they begin with.
@@ -53,7 +61,9 @@ impl<S> Tree<S> {
         let end = pattern
             .segments()
             .fold(&mut self.root, |branch, segment| branch.branches.entry(segment.into()).or_default());
-        self.patterns += usize::from(end.listeners.is_none());
+        if end.listeners.is_none() {
+            self.texts.insert(pattern.as_str().into());
+        }
         end.listeners.get_or_insert_with(listeners)
     }
 
@@ -61,14 +71,17 @@ impl<S> Tree<S> {
         let known = self.root.known(pattern);
         let removed = self.root.remove(&mut pattern.segments())?;
         self.segments -= known - self.root.known(pattern);
-        self.patterns -= 1;
+        self.texts.swap_remove(pattern.as_str());
+        if is_too_large(self.texts.len(), self.texts.capacity()) {
+            self.texts.shrink_to(self.texts.len() * 2);
+        }
         Some(removed)
     }
 
     /// The listeners of all patterns that match. While there are no patterns, this does nothing.
     pub fn matching(&self, destination: &Destination) -> Vec<&S> {
         let mut found = Vec::new();
-        if self.patterns > 0 {
+        if !self.texts.is_empty() {
             self.root.matching(destination.as_str().strip_prefix('/'), &mut found);
         }
         found
@@ -76,7 +89,7 @@ impl<S> Tree<S> {
 
     #[cfg(test)]
     pub fn capacity(&self) -> usize {
-        self.root.branches.capacity()
+        self.root.branches.capacity() + self.texts.capacity()
     }
 }
 
@@ -96,7 +109,9 @@ impl<S> Branch<S> {
         let removed = branch.remove(path);
         if branch.listeners.is_none() && branch.branches.is_empty() {
             self.branches.remove(segment);
-            shrink(&mut self.branches);
+            if is_too_large(self.branches.len(), self.branches.capacity()) {
+                self.branches.shrink_to(self.branches.len() * 2);
+            }
         }
         removed
     }

@@ -1,12 +1,14 @@
 //! What is kept of topics for those who come late.
 
-use crate::broker::{BrokerSettings, Gap, History, HistorySettings};
+use super::listing::{Names, texts};
+use crate::broker::{BrokerSettings, Gap, History, HistorySettings, Offset};
+use crate::messaging::{HistoryPage, HistoryQuery, HistoryState};
 use crate::model::{Destination, Message, Publication};
 use crate::node::now;
+use bytestring::ByteString;
+use indexmap::IndexMap;
 use parking_lot::Mutex;
-use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -32,18 +34,6 @@ pub(in crate::node) enum Past {
     Since(Offset),
 }
 
-/// A place in a history. Histories that begin anew have another epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) struct Offset {
-    epoch: u64,
-    offset: u64,
-}
-
-impl Offset {
-    /// A place in no history.
-    pub(in crate::node) const NOWHERE: Self = Self { epoch: 0, offset: 0 };
-}
-
 /// What of the past a feed gets.
 pub(in crate::node) struct Followed {
     /// Where it is behind the gap and before the first of `publications`; `None` where the topic has no history.
@@ -54,28 +44,13 @@ pub(in crate::node) struct Followed {
     pub(in crate::node) publications: Vec<(Offset, Arc<Publication>)>,
 }
 
-impl fmt::Display for Offset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{}", self.epoch, self.offset)
-    }
-}
-
-impl FromStr for Offset {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (epoch, offset) = text.split_once('-').ok_or(())?;
-        Ok(Self { epoch: u64::from_str_radix(epoch, 16).map_err(|_| ())?, offset: offset.parse().map_err(|_| ())? })
-    }
-}
-
 pub(super) struct Histories {
     settings: Arc<BrokerSettings>,
     kept: Mutex<Kept>,
 }
 
 struct Kept {
-    topics: HashMap<Destination, History>,
+    topics: IndexMap<Destination, History>,
     bytes: usize,
     next_epoch: u64,
 }
@@ -84,7 +59,7 @@ impl Histories {
     pub(super) fn new(settings: Arc<BrokerSettings>) -> Self {
         // Offsets of an earlier run of the process must not be taken for this one's.
         let epoch = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_micros() as u64);
-        Self { settings, kept: Mutex::new(Kept { topics: HashMap::new(), bytes: 0, next_epoch: epoch }) }
+        Self { settings, kept: Mutex::new(Kept { topics: IndexMap::new(), bytes: 0, next_epoch: epoch }) }
     }
 
     /// Keeps a publication, if its topic has a history; it is marked with its place there then.
@@ -104,6 +79,29 @@ impl Histories {
         let settings = self.settings.history(destination);
         let began = settings.is_some_and(|it| kept.begin(destination, it, self.settings.max_histories).is_some());
         if began { kept.follow(destination, past) } else { Followed::nothing(past) }
+    }
+
+    /// What is kept of a topic; `None` where its history has not begun.
+    pub(super) fn state(&self, destination: &Destination) -> Option<HistoryState> {
+        let mut kept = self.kept.lock();
+        let history = kept.topics.get_mut(destination)?;
+        let before = history.bytes();
+        history.handle_timeout(now());
+        let (bytes, offset) = (history.bytes(), Offset { epoch: history.epoch(), offset: history.offset() });
+        let state = HistoryState { messages: history.len(), bytes, offset };
+        kept.bytes -= before - bytes;
+        Some(state)
+    }
+
+    /// A page of what is kept of a topic; `None` where nothing is to be.
+    pub(super) fn page(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.settings.history(&query.destination)?;
+        let past = query.since.map_or(Past::Last(query.limit), Past::Since);
+        let Followed { position, gap, mut publications } = self.kept.lock().follow(&query.destination, Some(past));
+        let more = publications.len() > query.limit;
+        publications.truncate(query.limit);
+        let offset = publications.last().map(|(offset, _)| *offset).or(position);
+        Some(HistoryPage { publications, gap, offset, more })
     }
 
     /// What a subscriber asks for, oldest first, with an empty message in the place of what is not there any more.
@@ -136,6 +134,16 @@ impl Followed {
     }
 }
 
+impl Names for Histories {
+    fn places(&self) -> usize {
+        self.kept.lock().topics.len()
+    }
+
+    fn names(&self, places: Range<usize>, is_wanted: &dyn Fn(&str) -> bool) -> Vec<ByteString> {
+        texts(self.kept.lock().topics.keys(), places, is_wanted)
+    }
+}
+
 impl Past {
     /// The publications, and what is missing in front of them.
     fn of(self, history: &mut History) -> (Vec<(u64, Arc<Publication>)>, Option<Gap>) {
@@ -158,7 +166,7 @@ impl Kept {
         settings: &HistorySettings,
         (max, anew): (usize, bool),
     ) -> Option<Offset> {
-        if anew && let Some(history) = self.topics.remove(&publication.destination) {
+        if anew && let Some(history) = self.topics.swap_remove(&publication.destination) {
             self.bytes -= history.bytes();
         }
         let history = self.begin(&publication.destination, settings, max)?;

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod histories;
+mod listing;
 mod news;
 mod presences;
 mod queues;
@@ -12,7 +13,7 @@ mod tests;
 mod topics;
 
 pub(in crate::node) use delivery::{Deliveries, Form, Wanted};
-pub(in crate::node) use histories::{Followed, HISTORY, OFFSET, Offset, Past, SINCE};
+pub(in crate::node) use histories::{Followed, HISTORY, OFFSET, Past, SINCE};
 pub(in crate::node) use presences::{Attendance, Place};
 pub(in crate::node) use queues::Consuming;
 pub(in crate::node) use topics::{Inbox, Listening, Owner};
@@ -20,7 +21,7 @@ pub(in crate::node) use topics::{Inbox, Listening, Owner};
 use super::cell::Cell;
 use super::hub::{self, Hub};
 use crate::broker::{BrokerSettings, ConsumerId, DirectoryFull, Kind, Present, SubscribeError};
-use crate::messaging::{OccupancyListeners, PublishError};
+use crate::messaging::{HistoryPage, HistoryQuery, OccupancyListeners, PublishError};
 use crate::model::{AckMode, Destination, DestinationPattern, Principal, Publication, SessionId};
 use crate::protocol::feed::PRESENCE;
 use crate::session::Outgoing;
@@ -167,6 +168,11 @@ impl Broker {
             let form = form(followed.position.is_some());
             Ok((self.topics.listen(destination.clone().into(), cell, form)?, followed))
         })
+    }
+
+    /// What is kept of a topic; `None` where nothing is to be.
+    pub(in crate::node) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.histories.page(query)
     }
 
     /// Makes somebody present for whom this subscription was made, while what comes of it is held. `None` where it does not.

@@ -1,16 +1,20 @@
 //! Work queues, with their consumers' sessions at hand.
 
 use super::delivery::{Accepted, Form};
+use super::listing::{Names, texts};
 use crate::broker::{
     BrokerSettings, ConsumerId, DeadLetter, Delivery, Settlement, SubscribeError, UnknownTag, WorkQueue,
 };
-use crate::messaging::{Occupancy, OccupancyListeners, PublishError};
+use crate::messaging::{Occupancy, OccupancyListeners, PublishError, QueueState};
 use crate::model::{AckMode, Destination, Publication};
 use crate::node::cell::Cell;
 use crate::node::now;
 use crate::session::SendError;
+use bytestring::ByteString;
+use indexmap::IndexMap;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -20,7 +24,7 @@ use tokio::task::AbortHandle;
 /// The queues of one broker. A queue is there while it has messages or consumers.
 pub(super) struct Queues {
     settings: Arc<BrokerSettings>,
-    named: Mutex<HashMap<Destination, Arc<Queue>>>,
+    named: Mutex<IndexMap<Destination, Arc<Queue>>>,
     /// How many bytes all queues hold together.
     bytes: AtomicUsize,
     /// Numbers what need not be acknowledged; shared with topics.
@@ -112,6 +116,14 @@ impl Queues {
         let (queue, added) = added.map_err(|_| SubscribeError::TooManyConsumers)?;
         added?;
         Ok(Consuming { queues: Arc::clone(self), queue, id })
+    }
+
+    /// How many consumers a queue has, and what is in it; `None` where there is none.
+    pub(super) fn state(&self, destination: &Destination) -> Option<(usize, QueueState)> {
+        let queue = self.named.lock().get(destination).cloned()?;
+        let core = &queue.state.lock().core;
+        let state = QueueState { waiting: core.waiting(), unacknowledged: core.unacked(), bytes: core.bytes() };
+        Some((core.consumers(), state))
     }
 
     /// Changes a queue, which is made if there is none, and does all that follows.
@@ -218,7 +230,7 @@ impl Queues {
             state.map(|mut state| state.forgotten = true).is_some()
         };
         if named.get(destination).is_some_and(is_idle) {
-            named.remove(destination);
+            named.swap_remove(destination);
         }
     }
 
@@ -232,6 +244,16 @@ impl Queues {
         if let Some((_, later)) = state.planned.replace((at, looking.abort_handle())) {
             later.abort();
         }
+    }
+}
+
+impl Names for Queues {
+    fn places(&self) -> usize {
+        self.named.lock().len()
+    }
+
+    fn names(&self, places: Range<usize>, is_wanted: &dyn Fn(&str) -> bool) -> Vec<ByteString> {
+        texts(self.named.lock().keys(), places, is_wanted)
     }
 }
 

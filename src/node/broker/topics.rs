@@ -1,14 +1,17 @@
 //! Who listens to which topics, and in which order they hear.
 
 use super::delivery::{Accepted, Deliveries, Form};
+use super::listing::Names;
 use crate::broker::{BrokerSettings, Directory, DirectoryFull};
 use crate::messaging::{Occupancy, OccupancyListeners};
 use crate::model::{Destination, DestinationPattern, SessionId};
 use crate::node::cell::Cell;
 use crate::node::hub::{Audience, Hub, PublishError, Seat};
+use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How many destinations can be published to at the same moment. More that share a lock wait for each other, briefly.
@@ -34,7 +37,7 @@ pub(in crate::node) struct Inbox {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::node) enum Owner {
-    User(bytestring::ByteString),
+    User(ByteString),
     Session(SessionId),
 }
 
@@ -95,6 +98,11 @@ impl Topics {
         Listening { topics: Arc::clone(self), place: Place::Inbox(inbox), seat: Some(seat) }
     }
 
+    /// How many listen to exactly this.
+    pub(super) fn subscribers(&self, pattern: &DestinationPattern) -> usize {
+        self.directory.read().get(pattern).map_or(0, Audience::len)
+    }
+
     /// Does something while nothing else is published to the destination.
     pub(super) fn in_order<T>(&self, destination: &Destination, action: impl FnOnce() -> T) -> T {
         let _in_order = self.orders[self.hasher.hash_one(destination) as usize % ORDERS].lock();
@@ -130,6 +138,17 @@ impl Topics {
                 }
             }
         }
+    }
+}
+
+impl Names for Topics {
+    fn places(&self) -> usize {
+        self.directory.read().places()
+    }
+
+    fn names(&self, places: Range<usize>, is_wanted: &dyn Fn(&str) -> bool) -> Vec<ByteString> {
+        let directory = self.directory.read();
+        directory.texts(places).filter(|text| is_wanted(text)).map(ByteString::from).collect()
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct FeedRequest {
     /// Whom the application's own authentication found.
     pub(crate) principal: Option<Principal>,
     pub(crate) token: Result<Option<Secret>, AuthError>,
+    /// Whether the client says, beside its URL, that it was here before.
+    pub(crate) comes_back: bool,
     pub(crate) destinations: Vec<DestinationPattern>,
     pub(crate) beginning: Beginning,
     /// How long the answer may take.
@@ -76,11 +78,12 @@ impl Feeds {
         self.check_count(&request.destinations)?;
         let since = self.since(&request)?;
         node.is_full_or_draining()?;
-        let FeedRequest { transport, remote, principal, token, destinations, beginning, wait } = request;
+        let FeedRequest { transport, remote, principal, token, comes_back, destinations, beginning, wait } = request;
         let info = ClientInfo { id: node.next_id(), transport, remote, protocol: None };
         let client = Client::new(info, principal.clone());
         self.announce(&client).await?;
-        let identity = self.shared.admit(&client, Shown::token(token), principal).await?;
+        let shown = Shown { comes_back, ..Shown::token(token) };
+        let identity = self.shared.admit(&client, shown, principal).await?;
         if let Some(principal) = identity.principal.clone() {
             client.set_principal(principal);
         }

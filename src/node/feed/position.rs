@@ -1,6 +1,7 @@
 //! How far a reader of a feed has come.
 
-use crate::node::broker::{Offset, Past};
+use crate::broker::Offset;
+use crate::node::broker::Past;
 use std::fmt;
 use std::str::FromStr;
 

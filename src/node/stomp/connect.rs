@@ -75,7 +75,7 @@ impl StompSpeaker {
     ) -> Result<Identity, Refusal> {
         let early = self.early_token.take();
         let token = self.shared.tokens.token_from(&headers).map(|token| token.or(early));
-        let shown = Shown { token, login, passcode: passcode.map(Into::into), headers };
+        let shown = Shown { token, login, passcode: passcode.map(Into::into), headers, comes_back: false };
         Ok(self.shared.admit(&self.client, shown, known).await?)
     }
 

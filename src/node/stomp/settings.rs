@@ -5,7 +5,9 @@ use crate::messaging::Messages;
 use crate::model::SettingsError;
 use crate::node::feed::FeedSettings;
 use crate::node::settings::Settings;
-use crate::policy::{Anonymous, AuthSettings, Authenticator, Authorizer, RateSettings, Rules, TokenSettings};
+use crate::policy::{
+    Anonymous, AuthSettings, Authenticator, Authorizer, RateSettings, Rules, TicketSettings, TokenSettings,
+};
 use crate::protocol::stomp::StompSettings;
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ pub struct Stomp {
     pub(super) broker: BrokerSettings,
     pub(super) failures_per_minute: u32,
     pub(super) tokens: TokenSettings,
+    pub(super) tickets: TicketSettings,
     pub(super) rates: RateSettings,
     pub(super) messages: Messages,
     pub(super) feeds: FeedSettings,
@@ -33,6 +36,7 @@ impl Default for Stomp {
             broker: BrokerSettings::default(),
             failures_per_minute: AuthSettings::default().failures_per_minute,
             tokens: TokenSettings::default(),
+            tickets: TicketSettings::default(),
             rates: RateSettings::default(),
             messages: Messages::new(),
             feeds: FeedSettings::default(),
@@ -64,6 +68,7 @@ impl Stomp {
     pub fn auth(self, auth: &AuthSettings) -> Result<Self, SettingsError> {
         Ok(Self { authenticator: auth.load()?, ..self }
             .tokens(auth.token.clone())
+            .tickets(auth.tickets.clone())
             .failures_per_minute(auth.failures_per_minute))
     }
 
@@ -71,6 +76,12 @@ impl Stomp {
     #[must_use]
     pub fn tokens(self, tokens: TokenSettings) -> Self {
         Self { tokens, ..self }
+    }
+
+    /// How many tickets there may be, and for how long.
+    #[must_use]
+    pub fn tickets(self, tickets: TicketSettings) -> Self {
+        Self { tickets, ..self }
     }
 
     /// How many clients of one address may fail to show who they are, at once and in a minute. Default 10.
@@ -116,6 +127,7 @@ impl Stomp {
         self.rates.validate()?;
         self.feeds.validate()?;
         self.tokens.validate()?;
+        self.tickets.validate()?;
         let largest = self.stomp.max_head_bytes + self.stomp.max_body_bytes;
         match settings.limits.max_message_bytes >= largest {
             true => Ok(()),

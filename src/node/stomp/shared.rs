@@ -5,8 +5,8 @@ use super::refusal::Refusal;
 use super::settings::Stomp;
 use crate::broker::Present;
 use crate::messaging::{
-    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress,
-    Users,
+    Client, DestinationPage, DestinationQuery, Dispatcher, Event, HistoryPage, HistoryQuery, MessagesError,
+    MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress, Users,
 };
 use crate::model::{
     Destination, DestinationPattern, Disconnect, Headers, Principal, Publication, Secret, SessionId, SettingsError,
@@ -18,7 +18,8 @@ use crate::node::hub::Hub;
 use crate::node::now;
 use crate::policy::{
     Access, Action, AddressKey, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity,
-    RateLimits, Revocation, Revocations, RevocationsFull, TokenSettings,
+    RateLimits, Revocation, Revocations, RevocationsFull, ShownTicket, Ticket, TicketError, TicketRequest, Tickets,
+    TokenSettings, is_ticket,
 };
 use crate::protocol::stomp::StompSettings;
 use bytestring::ByteString;
@@ -50,6 +51,7 @@ pub(in crate::node) struct Shared {
     pub(in crate::node) tokens_in_use: TokensInUse,
     pub(super) phrases: Phrases,
     revocations: Revocations,
+    tickets: Tickets,
     authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
     node: OnceLock<Weak<Node>>,
@@ -76,6 +78,7 @@ impl Shared {
             tokens_in_use: TokensInUse::default(),
             phrases: Phrases::default(),
             revocations: Revocations::new(MAX_REVOCATIONS),
+            tickets: Tickets::new(stomp.tickets),
             authenticator: stomp.authenticator,
             authorizer: stomp.authorizer,
             node: OnceLock::new(),
@@ -110,11 +113,15 @@ impl Shared {
         disconnect: &Disconnect,
     ) {
         self.tokens_in_use.forget(client.id(), token_id);
+        if let Some(token) = token_id {
+            self.tickets.left(token, SystemTime::now());
+        }
         self.users.disconnected(client.id());
         self.tell(Event::Disconnected { client: client.clone(), disconnect: disconnect.clone() }).await;
     }
 
-    /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at.
+    /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at. A
+    /// client that says that it comes back may show a ticket again.
     pub(in crate::node) async fn admit(
         &self,
         client: &Client,
@@ -124,26 +131,32 @@ impl Shared {
         let remote = client.remote_addr();
         self.failures.check(AddressKey::from(remote), now()).map_err(Denied::TooManyFailures)?;
         let count = |error: AuthError| self.count_failure(remote, error);
-        let Shown { token, login, passcode, headers } = shown;
+        let Shown { token, login, passcode, headers, comes_back } = shown;
         let token = token.map_err(count)?;
         if let (None, Some(principal)) = (&token, known) {
             return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
         }
         let (session, transport) = (client.id(), client.transport());
         let credentials = Credentials { token, login, passcode, headers, session, transport, remote };
-        self.identify(&credentials).await.map_err(count)
+        self.identify(&credentials, comes_back).await.map_err(count)
     }
 
     fn count_failure(&self, remote: IpAddr, error: AuthError) -> Denied {
-        if !error.is_temporary() {
+        if error.may_be_a_guess() {
             self.failures.failed(AddressKey::from(remote), now());
         }
         Denied::Auth(error)
     }
 
     /// Who shows these credentials, unless that was revoked.
-    async fn identify(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
-        let identity = self.authenticator.authenticate(credentials).await?;
+    async fn identify(&self, credentials: &Credentials, comes_back: bool) -> Result<Identity, AuthError> {
+        let identity = match credentials.token.as_ref().filter(|token| is_ticket(token.expose())) {
+            Some(ticket) => {
+                let shown = ShownTicket { ticket: ticket.expose(), address: credentials.remote.into(), comes_back };
+                self.tickets.redeem(shown, SystemTime::now(), |id| self.tokens_in_use.has(id))?
+            }
+            None => self.authenticator.authenticate(credentials).await?,
+        };
         self.check_revocation(&identity)?;
         Ok(identity)
     }
@@ -193,6 +206,7 @@ impl Shared {
     /// else, and none of them is there.
     pub(in crate::node) fn attend(&self, client: &Client, destination: &DestinationPattern) -> Option<Attendance> {
         let destination = destination.as_destination()?;
+        self.broker.settings().presence(&destination)?;
         let principal = client.principal();
         let passes_by = principal.is_none() && client.transport() == Transport::FeedPoll;
         match passes_by {
@@ -244,6 +258,7 @@ impl Shared {
                 shared.rates.tidy(now());
                 shared.failures.tidy(now());
                 shared.revocations.forget_expired(SystemTime::now());
+                shared.tickets.forget_expired(SystemTime::now(), |id| shared.tokens_in_use.has(id));
             }
         });
     }
@@ -289,12 +304,14 @@ pub(in crate::node) struct Shown {
     pub(in crate::node) login: Option<ByteString>,
     pub(in crate::node) passcode: Option<Secret>,
     pub(in crate::node) headers: Headers,
+    /// Whether the client says that it was here before.
+    pub(in crate::node) comes_back: bool,
 }
 
 impl Shown {
     /// Nothing but a token.
     pub(in crate::node) fn token(token: Result<Option<Secret>, AuthError>) -> Self {
-        Self { token, login: None, passcode: None, headers: Headers::new() }
+        Self { token, login: None, passcode: None, headers: Headers::new(), comes_back: false }
     }
 }
 
@@ -335,8 +352,22 @@ impl Outlet for Shared {
         Self::revoke(self, what, until)
     }
 
+    fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|_| TicketError::Unavailable)?;
+        self.tickets.issue(request, random, SystemTime::now(), |id| self.tokens_in_use.has(id))
+    }
+
     fn users(&self) -> &Users {
         &self.users
+    }
+
+    fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
+        self.broker.destinations(query)
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        self.broker.history(query)
     }
 
     fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
@@ -363,6 +394,10 @@ impl TokensInUse {
         if sessions.is_empty() {
             tokens.remove(token);
         }
+    }
+
+    fn has(&self, token: &ByteString) -> bool {
+        self.0.lock().contains_key(token)
     }
 
     fn sessions(&self, token: &ByteString) -> Vec<SessionId> {

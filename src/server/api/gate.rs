@@ -1,5 +1,6 @@
 //! What stands before every operation: keys, limits, and one form for all that is refused.
 
+use super::counts::ApiCounts;
 use super::key::KeyHash;
 use super::problem::Refusal;
 use super::settings::{ApiKeySettings, ApiSettings, Permission};
@@ -10,8 +11,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
-use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
+use poem_openapi::{OperationId, SecurityScheme};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ pub(super) struct Gate {
 pub(super) struct Gated<E> {
     operations: E,
     gate: Gate,
+    counts: Arc<ApiCounts>,
 }
 
 /// An API key, as `byway key` makes it. What it may do is said in the configuration.
@@ -138,8 +140,8 @@ fn bearer(request: &Request) -> Option<&str> {
 }
 
 impl<E> Gated<E> {
-    pub(super) fn new(operations: E, gate: Gate) -> Self {
-        Self { operations, gate }
+    pub(super) fn new(operations: E, gate: Gate, counts: Arc<ApiCounts>) -> Self {
+        Self { operations, gate, counts }
     }
 }
 
@@ -152,11 +154,14 @@ impl<E: Endpoint<Output: IntoResponse>> Gated<E> {
         let allowed = allowed(request.uri().path());
         match self.operations.call(request).await {
             Ok(response) => response.into_response(),
-            Err(error) if error.is_from_response() => error.into_response(),
+            Err(error) if error.is_from_response() => {
+                let operation = error.data::<OperationId>().copied();
+                about(operation, error.into_response())
+            }
             Err(error) if error.status() == StatusCode::METHOD_NOT_ALLOWED => {
                 with_header(Refusal::of(&error).into_response(), header::ALLOW, allowed)
             }
-            Err(error) => Refusal::of(&error).into_response(),
+            Err(error) => about(error.data::<OperationId>().copied(), Refusal::of(&error).into_response()),
         }
     }
 }
@@ -165,15 +170,25 @@ impl<E: Endpoint<Output: IntoResponse>> Endpoint for Gated<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let response = with_header(self.answer(request).await, header::CACHE_CONTROL, "no-store");
+        let answer = self.answer(request).await;
+        self.counts.answered(answer.data::<OperationId>().map(|operation| operation.0), answer.status());
+        let response = with_header(answer, header::CACHE_CONTROL, "no-store");
         Ok(with_header(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
     }
+}
+
+/// An answer, marked with the operation that it comes from.
+fn about(operation: Option<OperationId>, mut answer: Response) -> Response {
+    if let Some(operation) = operation {
+        answer.set_data(operation);
+    }
+    answer
 }
 
 /// What a 405 has to say (RFC 9110, section 15.5.6), and the framework does not; a test compares it with the description.
 fn allowed(path: &str) -> &'static str {
     match path {
-        "/publish" | "/revocations" => "POST",
+        "/publish" | "/revocations" | "/tickets" => "POST",
         path if path.starts_with("/sessions/") => "GET, HEAD, DELETE",
         _ => "GET, HEAD",
     }

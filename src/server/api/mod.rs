@@ -2,8 +2,11 @@
 //!
 //! [`gate`] lets a request in, [`service`] is the table of operations; what they do is in the other files.
 
+mod counts;
+mod destinations;
 mod endpoints;
 mod gate;
+mod history;
 mod key;
 mod once;
 mod page;
@@ -14,8 +17,10 @@ mod revocations;
 mod service;
 mod sessions;
 mod settings;
+mod tickets;
 mod users;
 
+pub use counts::ApiCounts;
 pub use key::KeyHash;
 pub use settings::{ApiKeySettings, ApiSettings, Permission};
 
@@ -32,15 +37,20 @@ pub(super) const PATH: &str = "/api";
 
 /// All routes of the API, to be nested at [`PATH`]. The description and its page are there for everybody; what they
 /// describe is not.
-pub(super) fn routes(settings: &ApiSettings, mounted: &[Mounted]) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
+pub(super) fn routes(
+    settings: &ApiSettings,
+    mounted: &[Mounted],
+    counts: &Arc<ApiCounts>,
+) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
     let endpoints = Arc::new(Endpoints::new(mounted));
     let gate = Gate::new(settings, endpoints.trusted_proxies());
-    let service = OpenApiService::new(Service::new(settings, endpoints), "Byway", env!("CARGO_PKG_VERSION"))
-        .description("Publishes, shows who is connected, and ends sessions. Each request brings a key.")
-        .server(PATH);
+    let service =
+        OpenApiService::new(Service::new(settings, endpoints, Arc::clone(counts)), "Byway", env!("CARGO_PKG_VERSION"))
+            .description("Publishes, shows who is connected, and ends sessions. Each request brings a key.")
+            .server(PATH);
     let (description, page) = (page::description(&service), page::page(&service));
     Route::new()
         .at("/openapi.json", get(description))
         .at("/docs", get(page))
-        .nest("/", Gated::new(service.into_endpoint(), gate))
+        .nest("/", Gated::new(service.into_endpoint(), gate, Arc::clone(counts)))
 }

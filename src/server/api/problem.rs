@@ -63,6 +63,11 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
 
+    /// The server cannot take it now.
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
+    }
+
     /// The same, with the time after which another request may do better.
     pub(super) fn retry_after(self, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..self }

@@ -1,5 +1,6 @@
 //! Publishing: one message, or many in one request.
 
+use super::counts::ApiCounts;
 use super::endpoints::session;
 use super::key::sha256;
 use super::once::{Done, Hash, Once};
@@ -74,6 +75,7 @@ pub(super) struct Publisher<'a> {
     pub(super) endpoint: &'a Mounted,
     pub(super) messenger: &'a Messenger,
     pub(super) once: &'a Once,
+    pub(super) counts: &'a ApiCounts,
     /// Whose idempotency keys they are.
     pub(super) key_name: &'a str,
     /// The request's own idempotency key. Each of its messages that has none gets one from it.
@@ -94,10 +96,12 @@ impl Publisher<'_> {
     }
 
     fn publish_one(&self, at: usize, message: ToPublish) -> Result<Done, Refusal> {
-        match self.identity(at, &message) {
+        let done = match self.identity(at, &message) {
             Some(identity) => self.once.act(identity, now(), || self.send(message)),
             None => self.send(message).map(|()| Done::Now),
-        }
+        };
+        self.counts.publication(PublishStatus::of(&done).name());
+        done
     }
 
     /// What the message is known by, and what it says. Keys of other API keys and of other endpoints are others.
@@ -146,10 +150,24 @@ impl ToPublish {
 
 impl PublishResult {
     fn of(done: Result<Done, Refusal>) -> Self {
+        Self { status: PublishStatus::of(&done), error: done.err().map(|refusal| refusal.problem()) }
+    }
+}
+
+impl PublishStatus {
+    fn of(done: &Result<Done, Refusal>) -> Self {
         match done {
-            Ok(Done::Now) => Self { status: PublishStatus::Published, error: None },
-            Ok(Done::Before) => Self { status: PublishStatus::Repeated, error: None },
-            Err(refusal) => Self { status: PublishStatus::Failed, error: Some(refusal.problem()) },
+            Ok(Done::Now) => Self::Published,
+            Ok(Done::Before) => Self::Repeated,
+            Err(_) => Self::Failed,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Repeated => "repeated",
+            Self::Failed => "failed",
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The table of operations, which is the API's description too.
 
+use super::counts::ApiCounts;
+use super::destinations::{self, DestinationPage};
 use super::endpoints::{Endpoints, session, session_id};
 use super::gate::Caller;
+use super::history::{self, HistoryPage};
 use super::once::Once;
 use super::presence::PresencePage;
 use super::problem::Refusal;
@@ -9,6 +12,7 @@ use super::publish::{Publish, Published, Publisher};
 use super::revocations::{Revoke, Revoked};
 use super::sessions::{SessionDetail, SessionPage, disconnect};
 use super::settings::{ApiSettings, Permission};
+use super::tickets::{NewTicket, Ticket};
 use super::users::{UserDetail, UserPage};
 use http::StatusCode;
 use poem_openapi::param::{Header, Path, Query};
@@ -22,6 +26,7 @@ pub(super) struct Service {
     endpoints: Arc<Endpoints>,
     once: Once,
     max_messages: usize,
+    counts: Arc<ApiCounts>,
 }
 
 /// How many a page has that was not told how many.
@@ -38,8 +43,8 @@ pub(super) enum Ending {
 }
 
 impl Service {
-    pub(super) fn new(settings: &ApiSettings, endpoints: Arc<Endpoints>) -> Self {
-        Self { endpoints, once: Once::new(settings), max_messages: settings.max_messages }
+    pub(super) fn new(settings: &ApiSettings, endpoints: Arc<Endpoints>, counts: Arc<ApiCounts>) -> Self {
+        Self { endpoints, once: Once::new(settings), max_messages: settings.max_messages, counts }
     }
 
     fn check_number(&self, messages: usize) -> Result<(), Refusal> {
@@ -72,7 +77,14 @@ impl Service {
         self.check_number(messages.0.len())?;
         let (endpoint, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
         let request_key = idempotency_key.0.as_deref();
-        let publisher = Publisher { endpoint, messenger, once: &self.once, key_name: caller.name(), request_key };
+        let publisher = Publisher {
+            endpoint,
+            messenger,
+            once: &self.once,
+            counts: &self.counts,
+            key_name: caller.name(),
+            request_key,
+        };
         publisher.publish(messages.0).map(Json)
     }
 
@@ -158,6 +170,67 @@ impl Service {
         caller.needs(Permission::Read)?;
         let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
         UserDetail::of(messenger.users(), &name.0).map(Json)
+    }
+
+    /// Destinations that somebody listens to or where something is kept, and patterns that somebody listens to, by name
+    #[oai(path = "/destinations", method = "get", operation_id = "listDestinations")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
+    async fn destinations(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// Only those whose names begin so.
+        prefix: Query<Option<String>>,
+        /// Only those that have a destination in common with this: `/topic/a` is for `/topic/a` and for `/topic/*`.
+        pattern: Query<Option<String>>,
+        /// Only those behind this one.
+        after: Query<Option<String>>,
+        /// How many at most.
+        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<u16>,
+    ) -> Result<Json<DestinationPage>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        let query = destinations::query(prefix.0, pattern.0, after.0, limit.0)?;
+        DestinationPage::of(messenger, query).await.map(Json)
+    }
+
+    /// What is kept of a topic
+    ///
+    /// The last publications; or with `since` those that came behind it, the oldest first.
+    #[oai(path = "/history", method = "get", operation_id = "getHistory")]
+    async fn history(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// The topic.
+        destination: Query<String>,
+        /// Only what came behind this: the `offset` of an answer, or of a message.
+        since: Query<Option<String>>,
+        /// How many at most.
+        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<u16>,
+    ) -> Result<Json<HistoryPage>, Refusal> {
+        caller.needs(Permission::Read)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        HistoryPage::of(messenger, &history::query(destination.0, since.0, limit.0)?).map(Json)
+    }
+
+    /// Make a ticket, with which a client comes in as this user
+    ///
+    /// It is shown as `?ticket=` in the URL of a feed, of SockJS or of a WebSocket, or in the header `ticket` of CONNECT.
+    #[oai(path = "/tickets", method = "post", operation_id = "createTicket")]
+    async fn ticket(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        ticket: Json<NewTicket>,
+    ) -> Result<Json<Ticket>, Refusal> {
+        caller.needs(Permission::Tickets)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        let ticket = messenger.issue_ticket(ticket.0.into())?;
+        tracing::debug!(id = %ticket.id, key = caller.name(), "ticket made over the API");
+        Ok(Json(ticket.into()))
     }
 
     /// Who is present in a destination, in the order in which they came

@@ -48,10 +48,12 @@ pub struct ApiKeySettings {
 pub enum Permission {
     /// Publish to every topic, queue, user and session.
     Publish,
-    /// See sessions and users.
+    /// See sessions, users, destinations, and what is kept of topics.
     Read,
     /// End sessions and revoke.
     Disconnect,
+    /// Make tickets, with which somebody comes in as any user.
+    Tickets,
 }
 
 impl Permission {
@@ -61,6 +63,7 @@ impl Permission {
             Self::Publish => "publish",
             Self::Read => "read",
             Self::Disconnect => "disconnect",
+            Self::Tickets => "tickets",
         }
     }
 }
@@ -115,7 +118,9 @@ impl ApiSettings {
                 () if !names.insert(name) => format!("two keys are called {name:?}; expected a name for each"),
                 () if !hashes.insert(hash.to_string()) => format!("{name:?} has another key's hash"),
                 () if allow.is_empty() => {
-                    format!("{name:?} may do nothing; expected \"publish\", \"read\" or \"disconnect\" in allow")
+                    format!(
+                        "{name:?} may do nothing; expected \"publish\", \"read\", \"disconnect\" or \"tickets\" in allow"
+                    )
                 }
                 () => continue,
             };

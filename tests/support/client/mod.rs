@@ -78,7 +78,7 @@ pub struct Client {
     /// The session id, which means nothing on WebSockets.
     pub id: String,
     headers: Vec<(String, String)>,
-    /// What stands behind the question mark of a WebSocket's URL.
+    /// What stands behind the question mark of a receiver's URL.
     pub query: String,
     /// What receivers send as a body, which nobody wants.
     pub receiver_body: &'static [u8],
@@ -152,7 +152,8 @@ impl Client {
             Transport::RawWebsocket if self.query.is_empty() => format!("{base}/websocket"),
             Transport::RawWebsocket => format!("{base}/websocket?{}", self.query),
             Transport::Htmlfile | Transport::Jsonp => format!("{base}/000/{id}/{transport}?c={CALLBACK}"),
-            _ => format!("{base}/000/{id}/{transport}"),
+            _ if self.query.is_empty() => format!("{base}/000/{id}/{transport}"),
+            _ => format!("{base}/000/{id}/{transport}?{}", self.query),
         }
     }
 
