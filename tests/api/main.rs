@@ -7,6 +7,7 @@ mod destinations;
 mod history;
 mod keys;
 mod looking;
+mod presence;
 mod publishing;
 mod repeating;
 mod stage;

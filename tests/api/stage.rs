@@ -4,7 +4,7 @@ use crate::support::TestServer;
 use crate::support::client::Client;
 use crate::support::client::http::{Answer, ask};
 use crate::support::stomp::StompClient;
-use byway::broker::{BrokerSettings, HistorySettings};
+use byway::broker::{BrokerSettings, HistorySettings, PresenceSettings};
 use byway::policy::{ActionSetting, AuthError, Authenticator, Credentials, Identity, RuleSettings, Rules, Who};
 use byway::server::{
     ApiKeySettings, ApiSettings, Application, Connections, Health, KeyHash, Mounted, Permission, ServerSettings, Site,
@@ -51,7 +51,8 @@ fn mounted(name: &str, path: &str, application: Application) -> Mounted {
 fn mounted_with(name: &str, path: &str, application: Application, stomp: Stomp) -> Mounted {
     let queue = byway::broker::QueueSettings { max_messages: 2, ..Default::default() };
     let kept = HistorySettings::new(DestinationPattern::parse("/topic/kept/*").expect("a pattern"));
-    let broker = BrokerSettings { queue, history: vec![kept], ..BrokerSettings::default() };
+    let presence = vec![PresenceSettings::new("/topic/rooms/*".parse().expect("a pattern"))];
+    let broker = BrokerSettings { queue, presence, history: vec![kept], ..BrokerSettings::default() };
     let stomp = || stomp.broker(broker);
     let (byway, messenger) = application.byway(Settings::default(), stomp).expect("the test's settings are valid");
     Mounted { name: name.to_owned(), path: path.to_owned(), feed_path: None, application, byway, messenger }

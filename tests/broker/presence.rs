@@ -6,7 +6,7 @@ use byway::model::Claims;
 use byway::{Destination, SessionId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const GRACE: u64 = 50;
 const MAX_MEMBERS: usize = 3;
@@ -16,7 +16,7 @@ fn settings(max_members: usize) -> PresenceSettings {
 }
 
 fn newcomer(who: &Who, session: u64) -> Newcomer {
-    let (since, claims) = (SystemTime::UNIX_EPOCH, Claims::new());
+    let (since, claims) = (Duration::ZERO, Claims::new());
     Newcomer { who: who.clone(), session: SessionId(session), since, claims }
 }
 

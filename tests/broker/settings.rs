@@ -2,7 +2,7 @@
 
 use crate::{destination, pattern};
 use byway::Publication;
-use byway::broker::{BrokerSettings, Kind, OnFull, PatternError, SlowConsumerPolicy};
+use byway::broker::{BrokerSettings, Kind, OnFull, PatternError, PresenceSettings, SlowConsumerPolicy};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use std::time::Duration;
@@ -23,6 +23,32 @@ fn the_defaults_are_valid_and_survive_being_written_and_read() {
     assert_eq!(read(""), settings);
     let written: BrokerSettings = Figment::from(Serialized::defaults(&settings)).extract().unwrap();
     assert_eq!(written, settings);
+}
+
+#[test]
+fn presence_is_that_of_the_first_pattern_and_says_what_is_wrong() {
+    let settings = read(
+        r#"presence = [{ pattern = "/topic/rooms/big", grace = "1m" }, { pattern = "/topic/rooms/*", claims = ["name"] }]"#,
+    );
+    settings.validate().unwrap();
+    let of = |text| settings.presence(&destination(text));
+    assert_eq!(of("/topic/rooms/big").unwrap().grace, Duration::from_secs(60));
+    let other = of("/topic/rooms/1").unwrap();
+    assert_eq!(
+        (other.grace, other.max_members, &other.claims[..]),
+        (Duration::from_secs(5), 1000, &["name".into()][..])
+    );
+    assert_eq!(of("/topic/rooms"), None);
+    for (entry, wrong) in [
+        ("max_members = 0", "max_members of \"/topic/**\": 0 would let nothing through"),
+        ("max_bytes = 1023", "max_bytes of \"/topic/**\": expected at least 1024"),
+        ("grace = \"31d\"", "grace of \"/topic/**\": expected at most 30 days"),
+    ] {
+        let problem = problem(&format!("presence = [{{ pattern = \"/topic/**\", {entry} }}]"));
+        assert!(problem.contains(wrong), "{problem}");
+    }
+    let never = problem(r#"presence = [{ pattern = "/topic/**" }, { pattern = "/topic/a" }]"#);
+    assert!(never.contains("\"/topic/a\" is never reached"), "{never}");
 }
 
 #[test]
@@ -218,9 +244,25 @@ fn the_manual_has_every_limit_with_its_default() {
     expected.extend(defaults(&settings.directory, "directory."));
     expected.extend(defaults(&settings, ""));
     expected.push(("max_age".to_owned(), settings.queue.max_age.map_or("none", |_| "some").to_owned()));
-    assert_eq!(expected.len(), 10 + 2 + 4);
+    assert_eq!(expected.len(), 10 + 2 + 6);
     for (key, default) in expected {
         assert!(MANUAL.contains(&format!("\n| `{key}` | `{default}` | ")), "{key} = {default}");
+    }
+}
+
+#[test]
+fn the_manual_of_presence_has_every_limit_with_its_default() {
+    let manual = include_str!("../../docs/presence.md");
+    let entry = defaults(PresenceSettings::new(pattern("/topic/*")), "");
+    let entry = entry
+        .into_iter()
+        .filter(|(key, _)| key != "pattern")
+        .map(|(key, default)| (format!("{key}`, of an entry"), default));
+    let all = defaults(BrokerSettings::default(), "broker.").into_iter().filter(|(key, _)| key.contains("max_pres"));
+    let expected: Vec<_> = entry.chain(all.map(|(key, default)| (format!("{key}`"), default))).collect();
+    assert_eq!(expected.len(), 3 + 2);
+    for (key, default) in expected {
+        assert!(manual.contains(&format!("\n| `{key} | `{default}` | ")), "{key} = {default}");
     }
 }
 

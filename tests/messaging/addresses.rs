@@ -149,17 +149,21 @@ proptest! {
     #[test]
     fn what_the_broker_gets_never_reaches_the_application_or_users(
         segments in proptest::collection::vec(
-            proptest::sample::select(vec!["user", "app", "topic", "queue", "bob", "*", "**", ".", "..", "", "x"]), 1..6
+            proptest::sample::select(vec!["user", "app", "presence", "topic", "queue", "bob", "*", "**", ".", "..", "", "x"]), 1..6
         ),
     ) {
         let text = format!("/{}", segments.join("/"));
         if let Ok(SubscribeAddress::Broker(pattern)) = subscribe(&text) {
-            for reserved in ["/app/**", "/user/**"] {
+            for reserved in ["/app/**", "/user/**", "/presence/**"] {
                 prop_assert!(!pattern.intersects(&DestinationPattern::parse(reserved).unwrap()), "{}", text);
             }
         }
         if let Ok(SubscribeAddress::OwnUser(suffix)) = subscribe(&text) {
             prop_assert_eq!(format!("/user{}", suffix), text.clone());
+        }
+        if let Ok(SubscribeAddress::Presence { at, of }) = subscribe(&text) {
+            prop_assert_eq!(format!("/presence{}", of), at.as_str());
+            prop_assert!(!["/app", "/user", "/presence"].iter().any(|prefix| of.is_below(prefix)), "{}", text);
         }
         if let Ok(SendAddress::User { name, suffix }) = send(&text) {
             prop_assert_eq!(format!("/user/{}{}", name, suffix), text);

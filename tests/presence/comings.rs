@@ -96,6 +96,19 @@ async fn patterns_and_watching_make_nobody_present() {
 }
 
 #[tokio::test]
+async fn consumers_of_a_queue_are_there_too() {
+    let jobs = PresenceSettings { grace: SHORT, ..PresenceSettings::new("/queue/*".parse().unwrap()) };
+    let stage = plan(jobs).start();
+    let mut watcher = stage.connect_as("bob").await;
+    watcher.listen("w", "/presence/queue/jobs", "auto").await;
+    assert_eq!(news(&watcher.message().await)["count"], 0);
+    let mut worker = stage.connect_as("ada").await;
+    worker.subscribe("0", "/queue/jobs", &[("ack", "client")]).await;
+    let join = news(&watcher.message().await);
+    assert_eq!((&join["type"], name(&join["member"])), (&"join".into(), "ada".to_owned()));
+}
+
+#[tokio::test]
 async fn who_was_revoked_leaves_and_who_has_a_new_token_stays() {
     let stage = start(SHORT);
     let mut watcher = Watcher::new(&stage).await;

@@ -2,7 +2,7 @@ use crate::model::{Claims, SessionId};
 use bytestring::ByteString;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::Duration;
 
 /// Who is present: a user, with however many sessions, or a session that is nobody's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,8 +20,8 @@ pub struct Member {
     pub who: Who,
     /// The place in the order of arrival, which nobody else of the broker has.
     pub number: u64,
-    /// Since when it is there without having left.
-    pub since: SystemTime,
+    /// Since when it is there without having left: the time since 1970.
+    pub since: Duration,
     /// What is claimed of it that everybody may see: what its first session showed.
     pub claims: Arc<Claims>,
     /// How many of its sessions are there. None where it may come back yet.
@@ -41,8 +41,8 @@ pub struct Newcomer {
     pub who: Who,
     /// With which session.
     pub session: SessionId,
-    /// When.
-    pub since: SystemTime,
+    /// When: the time since 1970.
+    pub since: Duration,
     /// What everybody may see of its claims.
     pub claims: Claims,
 }

@@ -5,7 +5,7 @@ use crate::broker::PresenceSettings;
 use crate::model::{Claims, SessionId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// The members in the order in which they came. The first of them are told of, as many as fit the limits; the others wait
 /// in line.
@@ -23,7 +23,7 @@ pub(super) struct Room {
 #[derive(Debug)]
 struct Entry {
     who: Who,
-    since: SystemTime,
+    since: Duration,
     claims: Arc<Claims>,
     size: usize,
     /// Each with how many of its subscriptions are to the destination.

@@ -78,10 +78,7 @@ impl<'a> Person<'a> {
             Who::User(name) => (Some(&**name), None),
             Who::Session(session) => (None, Some(session.to_string())),
         };
-        Self { user, session, since: rfc3339(member.since), claims: &member.claims }
+        let since = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + member.since);
+        Self { user, session, since: since.to_string(), claims: &member.claims }
     }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
 }

@@ -107,7 +107,8 @@ impl Presences {
         let place = self.place(destination)?;
         let who = principal.map_or(Who::Session(session), |principal| Who::User(principal.as_text().clone()));
         let claims = principal.map_or_else(Claims::new, |principal| settings.claims_of(principal));
-        let newcomer = Newcomer { who: who.clone(), session, since: SystemTime::now(), claims };
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let newcomer = Newcomer { who: who.clone(), session, since, claims };
         let joined = self.topics.in_order(&place.at, || {
             let joined = self.core.lock().join(&place.of, settings, newcomer)?;
             self.tell(&place, joined);
@@ -199,9 +200,12 @@ impl Presences {
         }
     }
 
-    /// To be called in the order of where it is told.
+    /// To be called in the order of where it is told. Behind a change that was lost there is nothing to tell but the state.
     fn tell(&self, place: &Place, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
+            if self.untold.lock().contains_key(&place.of) {
+                return;
+            }
             self.publish(place, news::change(place, &change));
         }
     }

@@ -64,8 +64,13 @@ async fn a_change_that_cannot_be_told_is_in_the_state_that_follows() {
     let _listening = broker.listen(destination("/topic/b").into(), &cell, form(1)).unwrap();
     // Nothing is delivered before the test waits for something.
     broker.publish(Publication::new(destination("/topic/b"), Message::text("fills the hub"))).unwrap();
-    let _attendance = broker.attend(&place.of, SessionId(7), None).unwrap();
+    let attend = |id| broker.attend(&place.of, SessionId(id), None).unwrap();
+    let _lost = attend(7);
     hears(&mut receiver, "fills the hub").await;
+    let _behind = attend(8);
     let told = hears(&mut receiver, "presence").await;
-    assert!(told.contains(r#"\"type\":\"here\""#) && told.contains(r#"\"session\":\"s7\""#), "{told}");
+    assert!([r#"\"type\":\"here\""#, r#"\"s7\""#, r#"\"s8\""#].iter().all(|text| told.contains(text)), "{told}");
+    let _later = attend(9);
+    let told = hears(&mut receiver, "presence").await;
+    assert!(told.contains(r#"\"type\":\"join\""#) && told.contains(r#"\"s9\""#), "{told}");
 }

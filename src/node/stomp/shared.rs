@@ -194,6 +194,7 @@ impl Shared {
     /// else, and none of them is there.
     pub(in crate::node) fn attend(&self, client: &Client, destination: &DestinationPattern) -> Option<Attendance> {
         let destination = destination.as_destination()?;
+        self.broker.settings().presence(&destination)?;
         let principal = client.principal();
         let passes_by = principal.is_none() && client.transport() == Transport::FeedPoll;
         match passes_by {

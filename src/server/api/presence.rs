@@ -7,6 +7,7 @@ use crate::model::Destination;
 use poem_openapi::Object;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 /// Somebody who is present.
 #[derive(Debug, Object)]
@@ -60,7 +61,7 @@ impl Member {
             Who::Session(session) => (None, Some(session.to_string())),
         };
         let claims = member.claims.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let since = humantime::format_rfc3339_millis(member.since).to_string();
+        let since = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + member.since).to_string();
         Self { user, session, sessions: member.sessions as u64, since, claims }
     }
 }
