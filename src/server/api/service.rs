@@ -174,7 +174,6 @@ impl Service {
 
     /// Destinations that somebody listens to or where something is kept, and patterns that somebody listens to, by name
     #[oai(path = "/destinations", method = "get", operation_id = "listDestinations")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
     async fn destinations(
         &self,
         caller: Caller,
