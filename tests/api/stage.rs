@@ -50,8 +50,8 @@ fn mounted(name: &str, path: &str, application: Application) -> Mounted {
 
 fn mounted_with(name: &str, path: &str, application: Application, stomp: Stomp) -> Mounted {
     let queue = byway::broker::QueueSettings { max_messages: 2, ..Default::default() };
-    let kept = HistorySettings::new(DestinationPattern::parse("/topic/kept/*").expect("a pattern"));
     let presence = vec![PresenceSettings::new("/topic/rooms/*".parse().expect("a pattern"))];
+    let kept = HistorySettings::new(DestinationPattern::parse("/topic/kept/*").expect("a pattern"));
     let broker = BrokerSettings { queue, presence, history: vec![kept], ..BrokerSettings::default() };
     let stomp = || stomp.broker(broker);
     let (byway, messenger) = application.byway(Settings::default(), stomp).expect("the test's settings are valid");

@@ -16,7 +16,7 @@ mod subscribe;
 
 pub(in crate::node) use charge::Excess;
 pub use settings::Stomp;
-pub(in crate::node) use shared::{Denied, Shared, time_left};
+pub(in crate::node) use shared::{Denied, Shared, Shown, time_left};
 
 use super::SessionHandle;
 use super::byway::Byway;
@@ -76,6 +76,7 @@ impl Language for StompLanguage {
         let others =
             [("connect_failures", self.shared.failures.hits()), ("presence", self.shared.broker.turned_away())];
         stats.limit_hits = self.shared.rates.hits().chain(others).collect();
+        stats.published = self.shared.broker.published();
         stats.connect_failures = self.shared.failures.failures();
     }
 }
