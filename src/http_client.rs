@@ -63,6 +63,12 @@ impl Server {
         Ok(server)
     }
 
+    /// The same, and http on any machine too: for those who have said by name that nobody is on the way.
+    pub fn parse_any(url: &str) -> Result<Self, String> {
+        let is_http = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+        if is_http { Self::plain(url) } else { Self::parse(url) }
+    }
+
     /// The same, with these certificates trusted alone, and always over TLS.
     pub fn trusting(url: &str, roots: RootCertStore) -> Result<Self, String> {
         let mut server = Self::plain(url)?;

@@ -15,6 +15,7 @@
 //! - [`policy`]: who may come in
 //! - [`broker`]: what becomes of a publication, sans-IO
 //! - [`messaging`]: what destinations mean to an application: handlers, replies, events
+//! - [`hooks`]: a backend that is asked and told over HTTP
 //! - `node`: sessions made to live: registry, driver, hub
 //! - `transport`: poem endpoints, one file for each way in
 //! - [`server`]: the accept loop, and what the binary serves
@@ -26,6 +27,7 @@
 
 pub mod broker;
 pub mod config;
+pub mod hooks;
 pub mod http_client;
 pub mod messaging;
 pub mod model;

@@ -100,10 +100,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("messaging", &["model", "policy", "broker"]),
     ("protocol", &["model"]),
     ("session", &["model", "protocol"]),
+    ("hooks", &["model", "http_client", "policy", "messaging"]),
     ("node", &["model", "protocol", "session", "policy", "broker", "messaging"]),
     ("transport", &["model", "protocol", "session", "policy", "broker", "messaging", "node"]),
-    ("server", &["http_client", "model", "protocol", "session", "policy", "broker", "messaging", "node", "transport"]),
-    ("config", &["model", "protocol", "session", "policy", "broker", "messaging", "node", "transport", "server"]),
+    (
+        "server",
+        &["http_client", "hooks", "model", "protocol", "session", "policy", "broker", "messaging", "node", "transport"],
+    ),
+    (
+        "config",
+        &["hooks", "model", "protocol", "session", "policy", "broker", "messaging", "node", "transport", "server"],
+    ),
 ];
 
 /// The crate's root and its binary, which put the layers together.

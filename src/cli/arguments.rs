@@ -1,5 +1,9 @@
 //! The command line.
 
+mod load;
+
+pub use load::{BenchArguments, SubscribeArguments, Traffic};
+
 use byway::config::{ConfigError, Flag, Loaded};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -32,6 +36,10 @@ pub enum Command {
     Key,
     /// Publish a message over the HTTP API of a server, with the key in the environment variable BYWAY_API_KEY
     Publish(PublishArguments),
+    /// Print what is published to a destination, a line for each message; with the token in BYWAY_TOKEN, if one is needed
+    Subscribe(SubscribeArguments),
+    /// Load a server with subscribers and publishers, and say what was lost, what came twice, how late, and at what cost
+    Bench(BenchArguments),
     /// Print a token for trying things out, signed with the configured secret or private key
     Token(TokenArguments),
 }
@@ -119,6 +127,8 @@ Examples:
   byway check --config byway.toml --verbose    Show what is in force, and where it came from
   byway token --subject ada --claim roles=admin --ttl 8h
   byway publish /topic/news 'It works'
+  byway subscribe /topic/news --transport feed_lines
+  byway bench --subscribers 1000 --rate 50 --pid \"$(pidof byway)\"
 
 Configuration:
   Flags override environment variables, which override the file, which overrides the defaults.
@@ -133,10 +143,11 @@ Signals:
   SIGTERM and SIGINT (Ctrl-C) stop gracefully, within --drain-timeout; a second one stops at once.
 
 Exit codes:
-  0    stopped, and every connection had ended
-  1    the configuration is wrong, or the server could not start
+  0    done; serve: stopped, and every connection had ended; bench: every message came to everybody, once and in order
+  1    the configuration is wrong, or the server could not start; clients: the server cannot be reached, or refuses
   2    the command line is wrong
-  3    stopped, but connections were left at the deadline
+  3    serve: stopped, but connections were left at the deadline; bench: sessions failed, or messages were lost, came
+       twice or out of order
   130  a second signal stopped it at once";
 
 impl Arguments {

@@ -2,11 +2,14 @@
 
 mod arguments;
 mod banner;
+mod bench;
+mod client;
 mod key;
 mod log;
 mod publish;
 mod serve;
 mod signals;
+mod subscribe;
 mod token;
 
 pub use arguments::Arguments;
@@ -23,6 +26,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
         Command::Serve => serve::serve(load()?.validate().map_err(|error| error.to_string())?),
         Command::Check { verbose } => check(&load()?, verbose),
         Command::Key => key::key(),
+        Command::Subscribe(subscribe) => subscribe::subscribe(&subscribe),
+        Command::Bench(bench) => bench::bench(&bench),
         Command::Publish(publish) => publish::publish(&publish),
         Command::Token(token) => token::token(&load()?.config.auth.jwt, &token),
     }

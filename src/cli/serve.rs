@@ -115,6 +115,10 @@ fn bare_server(parts: &Parts) -> Server {
 fn server(parts: &Parts) -> Server {
     let server = bare_server(parts);
     let server = parts.site.endpoints.iter().fold(server, |server, endpoint| server.drain(endpoint.byway.clone()));
+    let server = match &parts.site.hooks {
+        Some(hooks) => server.hooks(Arc::clone(hooks)),
+        None => server,
+    };
     if parts.site.has_api_here() { with_admin(server, parts) } else { server }
 }
 

@@ -13,6 +13,7 @@ pub use security::Security;
 pub use validate::Parts;
 
 use crate::broker::BrokerSettings;
+use crate::hooks::HookSettings;
 use crate::messaging::MessagingSettings;
 use crate::node::{FeedSettings, LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 use crate::policy::{AuthSettings, OriginSettings, RateSettings, RuleSettings};
@@ -54,6 +55,8 @@ pub struct Config {
     pub feeds: FeedSettings,
     /// The HTTP API for backends.
     pub api: ApiSettings,
+    /// What a backend is asked and told by all endpoints that speak STOMP.
+    pub hooks: HookSettings,
     /// What is served, by name. A file that has any endpoint replaces the default ones: `chat`, `echo` and `stomp`.
     pub endpoints: BTreeMap<String, EndpointSection>,
 }
@@ -160,6 +163,7 @@ impl Default for Config {
             messaging: MessagingSettings::default(),
             feeds: FeedSettings::default(),
             api: ApiSettings::default(),
+            hooks: HookSettings::default(),
             endpoints: [Application::Chat, Application::Echo, Application::Stomp].map(built_in).into(),
         }
     }

@@ -1,10 +1,11 @@
 //! Who may come in, what they may do, and how much of it, for all endpoints whose application asks.
 
 use super::{Config, Problem};
+use crate::hooks::{EndpointHooks, Hooks};
 use crate::messaging::Messages;
 use crate::model::SettingsError;
 use crate::node::Stomp;
-use crate::policy::{Authenticator, RateSettings, Rules, TicketSettings, TokenSettings};
+use crate::policy::{AnonymousPolicy, Authenticator, RateSettings, Rules, TicketSettings, TokenSettings};
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,6 +24,10 @@ pub struct Security {
     pub rates: RateSettings,
     /// How often clients of one address may fail to show who they are.
     pub failures_per_minute: u32,
+    /// Whether a client may come in whom nobody names.
+    pub anonymous: AnonymousPolicy,
+    /// The backend that is asked beside.
+    pub hooks: Option<Arc<Hooks>>,
 }
 
 /// Keys are nobody's business.
@@ -34,8 +39,15 @@ impl fmt::Debug for Security {
 
 impl Security {
     /// Puts these policies into an endpoint.
-    fn protect(&self, stomp: Stomp) -> Stomp {
-        let stomp = stomp.authenticator(Arc::clone(&self.authenticator)).authorizer(Arc::clone(&self.rules));
+    fn protect(&self, stomp: Stomp, hooks: Option<&EndpointHooks>) -> Stomp {
+        let (authenticator, rules) = (Arc::clone(&self.authenticator), Arc::clone(&self.rules));
+        let stomp = match hooks {
+            None => stomp.authenticator(authenticator).authorizer(rules),
+            Some(hooks) => {
+                let authenticator = hooks.authenticator(authenticator, self.anonymous);
+                stomp.authenticator(authenticator).authorizer(hooks.authorizer(rules))
+            }
+        };
         let stomp = stomp
             .tokens(self.tokens.clone())
             .tickets(self.tickets.clone())
@@ -46,10 +58,12 @@ impl Security {
 
 impl Config {
     /// What an endpoint that speaks STOMP is made of.
-    pub(super) fn stomp(&self, security: &Security) -> Stomp {
+    pub(super) fn stomp(&self, endpoint: &str, security: &Security) -> Stomp {
+        let hooks = security.hooks.as_ref().map(|hooks| hooks.on(endpoint, self.messaging.app_prefix.clone()));
         let messages = Messages::new().settings(self.messaging.clone());
+        let messages = hooks.iter().fold(messages, |messages, hooks| hooks.messages(messages));
         let stomp = Stomp::new().settings(self.stomp.clone()).broker(self.broker.clone()).messages(messages);
-        security.protect(stomp.feeds(self.feeds.clone()))
+        security.protect(stomp.feeds(self.feeds.clone()), hooks.as_ref())
     }
 
     /// Reads keys, checks rules and limits, and refuses what would not do what it seems to.
@@ -63,19 +77,25 @@ impl Config {
             rules: Arc::new(Rules::new(&self.rules)?),
             rates: self.rates.clone(),
             failures_per_minute: self.auth.failures_per_minute,
+            anonymous: self.auth.anonymous,
+            hooks: self.hooks.is_configured().then(|| Hooks::new(&self.hooks)).transpose()?,
         })
     }
 
     /// Policies that no application asks would only look like protection; an application that asks needs some.
     fn check_use(&self) -> Result<(), Problem> {
         if self.endpoints.values().any(|endpoint| endpoint.app.asks_policies()) {
-            return Ok(self.auth.check_exposure(self.server.listen.ip())?);
+            return match self.hooks.connect {
+                true => Ok(()),
+                false => Ok(self.auth.check_exposure(self.server.listen.ip())?),
+            };
         }
         let default = Self::default();
         let changed = [
             ("auth", self.auth != default.auth),
             ("rules", self.rules != default.rules),
             ("rates", self.rates != default.rates),
+            ("hooks", self.hooks != default.hooks),
         ];
         match changed.into_iter().find(|(_, is_changed)| *is_changed) {
             Some((key, _)) => Err(Problem::new(key, NOBODY_ASKS)),

@@ -168,6 +168,7 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
         "secret",
         "_file",
         "jwks_url",
+        "hooks.url",
         "issuer",
         "audience",
         "_per_second",
@@ -214,6 +215,7 @@ fn policies_that_no_application_asks_are_refused_instead_of_looking_like_protect
         ("auth.anonymous = \"allow\"", "auth"),
         ("rules = [{ who = \"anyone\", destination = \"/topic/a\", effect = \"deny\" }]", "rules"),
         ("rates.session.messages_per_second = 1", "rates"),
+        ("hooks.app = true", "hooks"),
     ] {
         let error = of_file(&format!("{file}\n[endpoints.echo]\npath = \"/echo\"\napp = \"echo\""), &[]).unwrap_err();
         assert!(error.starts_with(key) && error.contains("protects nothing"), "{error}");

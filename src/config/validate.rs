@@ -40,7 +40,8 @@ impl Config {
         let tls = keep(&mut problems, self.server.tls.load()).flatten();
         let security = keep(&mut problems, self.security());
         let Some(security) = security else { return Err(problems) };
-        let mounted = self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(&security)));
+        let mounted =
+            self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(name, &security)));
         let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
         let admin = keep(&mut problems, Admin::new(&self.api, &endpoints).map_err(Problem::from)).flatten();
         if !problems.is_empty() {
@@ -53,7 +54,6 @@ impl Config {
             tls,
             trusted_proxies: self.trusted_proxies(),
             log: self.log.clone(),
-            security,
             site: Site {
                 demo: self.demo && self.has_chat(),
                 metrics: self.metrics,
@@ -62,7 +62,9 @@ impl Config {
                 admin,
                 common: self.common(),
                 api_counts: Arc::default(),
+                hooks: security.hooks.clone(),
             },
+            security,
         })
     }
 

@@ -3,8 +3,8 @@ use super::handler::DynHandler;
 use super::request::Route;
 use super::router::Router;
 use super::{
-    Client, ErrorKind, Event, Flow, Inbound, Interceptor, Kind, MessageError, MessagingSettings, Messenger, Outbound,
-    Outcome, OutgoingDelivery, Reply, Request, Result, States,
+    Client, ErrorKind, Event, Flow, Inbound, Interceptor, Kind, MessageError, MessagingSettings, Messenger,
+    OccupancyListeners, Outbound, Outcome, OutgoingDelivery, Reply, Request, Result, States,
 };
 use crate::model::{Destination, Publication};
 use std::error::Error;
@@ -24,6 +24,7 @@ pub struct Dispatcher {
     pub(super) errors: Vec<ErrorHandler>,
     pub(super) interceptors: Vec<Box<dyn Interceptor>>,
     pub(super) listeners: Vec<Listener>,
+    pub(super) occupancy: OccupancyListeners,
     pub(super) settings: Arc<MessagingSettings>,
 }
 
@@ -33,6 +34,11 @@ impl Dispatcher {
     /// The prefixes and limits that it was built with.
     pub fn settings(&self) -> &Arc<MessagingSettings> {
         &self.settings
+    }
+
+    /// Who is told when destinations get their first subscription and lose their last.
+    pub fn occupancy_listeners(&self) -> OccupancyListeners {
+        self.occupancy.clone()
     }
 
     /// Handles a message for the application. It ends when the handler does.

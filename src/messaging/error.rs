@@ -22,6 +22,8 @@ pub enum ErrorKind {
     NotFound,
     /// Too much waits already; later it may work.
     Overloaded,
+    /// Whoever handles it does not answer; later it may work.
+    Unavailable,
     /// The server's own fault. The client is told no more than that; the log has the rest.
     Internal,
 }
@@ -35,6 +37,7 @@ impl ErrorKind {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
     }
@@ -92,6 +95,11 @@ impl MessageError {
     /// Too much waits already.
     pub fn overloaded(text: impl Into<ByteString>) -> Self {
         Self::new(ErrorKind::Overloaded, text)
+    }
+
+    /// Whoever handles it does not answer.
+    pub fn unavailable(text: impl Into<ByteString>) -> Self {
+        Self::new(ErrorKind::Unavailable, text)
     }
 
     /// The server's own fault: the client reads "internal error", the log has `source`, an error or a text.

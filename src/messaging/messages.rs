@@ -1,11 +1,13 @@
 use super::dispatcher::{Dispatcher, ErrorHandler};
 use super::event::{Listener, listener};
 use super::handler::{DynHandler, erase};
+use super::occupancy;
 use super::router::Router;
 use super::{
     Event, Interceptor, IntoReply, Kind, MessageError, MessageHandler, MessagingSettings, Messenger, MissingState,
-    Request, RouteError, States,
+    Occupancy, OccupancyListeners, Request, RouteError, States,
 };
+use crate::model::DestinationPattern;
 use http::Extensions;
 use std::fmt;
 use std::future::Future;
@@ -46,6 +48,7 @@ pub struct Messages {
     errors: Vec<ErrorHandler>,
     interceptors: Vec<Box<dyn Interceptor>>,
     listeners: Vec<Listener>,
+    occupancy: Vec<occupancy::Listener>,
     settings: MessagingSettings,
 }
 
@@ -164,6 +167,15 @@ impl Messages {
         self
     }
 
+    /// Adds a listener that is told when a destination of the broker's gets its first subscription and loses its last:
+    /// each topic, pattern of topics, and queue, as it was subscribed. It must not wait, nor call the broker: whoever
+    /// subscribes waits for it.
+    #[must_use]
+    pub fn on_occupancy(mut self, listen: impl Fn(&DestinationPattern, Occupancy) + Send + Sync + 'static) -> Self {
+        self.occupancy.push(Box::new(listen));
+        self
+    }
+
     /// Prefixes and limits. Default: [`MessagingSettings::default`].
     #[must_use]
     pub fn settings(self, settings: MessagingSettings) -> Self {
@@ -189,6 +201,7 @@ impl Messages {
             errors: self.errors,
             interceptors: self.interceptors,
             listeners: self.listeners,
+            occupancy: OccupancyListeners::new(self.occupancy),
             settings: Arc::new(self.settings),
         })
     }

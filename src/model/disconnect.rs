@@ -71,6 +71,8 @@ table! {
     REFUSED = 4400, "Refused", false, "refused";
     /// The server has too much to do for this; later it may be possible.
     OVERLOADED = 1013, "Try again later", true, "overloaded";
+    /// The application's backend does not answer; later it may.
+    BACKEND_UNAVAILABLE = 1013, "Backend unavailable", true, "backend_unavailable";
     /// More STOMP subscriptions, or more or larger transactions, than a client may have.
     STOMP_LIMIT = 1008, "STOMP limit exceeded", false, "stomp_limit";
     /// The client did not say who it is within the time that it had.

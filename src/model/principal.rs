@@ -39,6 +39,11 @@ impl Principal {
         &self.name
     }
 
+    /// All claims, if any were made.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.claims.as_deref()
+    }
+
     /// The claim of this name.
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.claims.as_ref()?.get(name)

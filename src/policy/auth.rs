@@ -117,6 +117,7 @@ impl Authenticator for AnonymousOr {
 mod tests {
     use super::*;
     use crate::model::Secret;
+    use crate::policy::testing::showing;
 
     fn with_secret(anonymous: AnonymousPolicy) -> AuthSettings {
         let jwt = JwtSettings {
@@ -129,9 +130,7 @@ mod tests {
     }
 
     async fn answer(settings: &AuthSettings, token: Option<&str>) -> Result<bool, AuthError> {
-        let token = token.map(Secret::from);
-        let remote = IpAddr::from([192, 0, 2, 1]);
-        let credentials = Credentials { token, login: None, passcode: None, remote };
+        let credentials = showing(token, None);
         settings.load().unwrap().authenticate(&credentials).await.map(|identity| identity.principal.is_some())
     }
 

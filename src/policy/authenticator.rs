@@ -1,6 +1,6 @@
 //! Who a client is: what it shows, who decides, and how a refusal reads.
 
-use crate::model::{Disconnect, Principal, Secret};
+use crate::model::{Disconnect, Headers, Principal, Secret, SessionId, Transport};
 use bytestring::ByteString;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -17,6 +17,12 @@ pub struct Credentials {
     pub login: Option<ByteString>,
     /// CONNECT's `passcode`.
     pub passcode: Option<Secret>,
+    /// CONNECT's headers, credentials among them; none for a feed.
+    pub headers: Headers,
+    /// The session that is to be whoever this is.
+    pub session: SessionId,
+    /// The transport that opened it.
+    pub transport: Transport,
     /// The client's address, as trusted proxies tell it.
     pub remote: IpAddr,
 }
@@ -81,7 +87,7 @@ impl Authenticator for Anonymous {
 }
 
 /// Why a client was refused. The text is for the client; nothing of the token is in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthError {
     /// There is no token where one may be.
     NoToken,
@@ -113,24 +119,26 @@ pub enum AuthError {
     Revoked,
     /// The ticket is none that can be used now: unknown, used, or too old.
     Ticket,
-    /// Keys cannot be had at present. The client may try again.
+    /// Whoever was asked says no, and this is why: no full stop.
+    Refused(ByteString),
+    /// Keys cannot be had, or whoever is to be asked does not answer. The client may try again.
     Unavailable,
 }
 
 impl AuthError {
     /// Whether the same credentials may do later.
-    pub fn is_temporary(self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable | Self::NotYetValid)
     }
 
     /// Whether it may be a guess, which nobody may make as often as they like. Tickets cannot be guessed; and where a server
     /// was restarted, all readers of an address come back with old ones at once.
-    pub fn may_be_a_guess(self) -> bool {
-        !self.is_temporary() && self != Self::Ticket
+    pub fn may_be_a_guess(&self) -> bool {
+        !self.is_temporary() && *self != Self::Ticket
     }
 
     /// How a session ends over it.
-    pub fn disconnect(self) -> Disconnect {
+    pub fn disconnect(&self) -> Disconnect {
         match self {
             Self::Expired => Disconnect::TOKEN_EXPIRED,
             Self::Revoked => Disconnect::REVOKED,
@@ -158,7 +166,8 @@ impl fmt::Display for AuthError {
             Self::WrongAudience => "the token has the wrong audience",
             Self::Revoked => "the token was revoked",
             Self::Ticket => "the ticket is unknown, used, or too old",
-            Self::Unavailable => "tokens cannot be checked at present",
+            Self::Refused(why) => why,
+            Self::Unavailable => "credentials cannot be checked at present",
         })
     }
 }

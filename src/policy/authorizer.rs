@@ -1,8 +1,10 @@
 //! What a client may do.
 
-use crate::model::{DestinationPattern, Principal};
+use crate::model::{DestinationPattern, Principal, SessionId, Transport};
+use bytestring::ByteString;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What somebody does with a destination.
@@ -20,6 +22,12 @@ pub enum Action {
 pub struct Access<'a> {
     /// Who it is; nobody where the session is anonymous.
     pub principal: Option<&'a Principal>,
+    /// Their session.
+    pub session: SessionId,
+    /// The transport that opened it.
+    pub transport: Transport,
+    /// Their address, as trusted proxies tell it.
+    pub remote: IpAddr,
     /// What they do.
     pub action: Action,
     /// Whether it is a SEND to what is some user's own, `/user/{name}/...`.
@@ -29,12 +37,16 @@ pub struct Access<'a> {
 }
 
 /// Whether it may be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Yes: with every destination that the target reaches.
     Allow,
     /// No.
     Deny,
+    /// No, and this is why, for the client: no full stop.
+    Refuse(ByteString),
+    /// It cannot be told at present. The client may try again.
+    Unavailable,
 }
 
 /// Decides what clients may do. One is asked before each SUBSCRIBE and each SEND has any effect.

@@ -1,5 +1,7 @@
 //! What tests of settings and of policies share.
 
+use super::Credentials;
+use crate::model::{Headers, SessionId, Transport};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -21,6 +23,19 @@ impl TempFile {
 impl Drop for TempFile {
     fn drop(&mut self) {
         std::fs::remove_file(&self.0).ok();
+    }
+}
+
+/// What somebody shows from 192.0.2.1.
+pub fn showing(token: Option<&str>, passcode: Option<&str>) -> Credentials {
+    Credentials {
+        token: token.map(|token| token.to_owned().into()),
+        login: None,
+        passcode: passcode.map(|passcode| passcode.to_owned().into()),
+        headers: Headers::new(),
+        session: SessionId(1),
+        transport: Transport::Websocket,
+        remote: [192, 0, 2, 1].into(),
     }
 }
 

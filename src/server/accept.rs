@@ -3,10 +3,12 @@
 use super::ServerSettings;
 use super::admission::{Admission, Connections, Permit};
 use super::connection::{Shared, Transportable, serve};
+use crate::hooks::Hooks;
 use crate::node::{Byway, Drained, now};
 use crate::policy::TrustedProxies;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all, pending};
 use poem::{Endpoint, IntoEndpoint, IntoResponse};
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -38,6 +40,7 @@ pub struct Server {
     tls: Option<Arc<ServerConfig>>,
     trusted_proxies: TrustedProxies,
     byways: Vec<Byway>,
+    hooks: Option<Arc<Hooks>>,
     connections: Arc<Connections>,
 }
 
@@ -77,6 +80,12 @@ impl Server {
     /// Drains this endpoint when the server stops.
     pub fn drain(mut self, byway: Byway) -> Self {
         self.byways.push(byway);
+        self
+    }
+
+    /// Delivers the events of these hooks while the server serves, and what waits of them when it stops.
+    pub fn hooks(mut self, hooks: Arc<Hooks>) -> Self {
+        self.hooks = Some(hooks);
         self
     }
 
@@ -121,18 +130,48 @@ impl Server {
         };
         tokio::select! {
             () = acceptor.run(&listener) => {}
+            never = self.deliver() => match never {},
             () = stop => {}
         }
         drop(listener);
         Ok(self.stop(&acceptor).await)
     }
 
+    /// Delivers events for ever.
+    async fn deliver(&self) -> Infallible {
+        if let Some(hooks) = &self.hooks {
+            hooks.deliver().await;
+        }
+        pending().await
+    }
+
+    /// Delivers the events that are left.
+    async fn flush(&self) {
+        if let Some(hooks) = &self.hooks {
+            hooks.flush().await;
+        }
+    }
+
+    fn tell_lost_events(&self) {
+        let events = self.hooks.as_ref().map_or(0, |hooks| hooks.stats().events_queued);
+        if events > 0 {
+            tracing::warn!(events, "stopped at the deadline, with events that the backend did not take");
+        }
+    }
+
     async fn stop(&self, acceptor: &Acceptor) -> Stopped {
         let deadline = now() + self.settings.drain_timeout;
-        let drained = join_all(self.byways.iter().map(|byway| byway.drain(self.settings.drain_timeout))).await;
+        let draining = join_all(self.byways.iter().map(|byway| byway.drain(self.settings.drain_timeout)));
+        let drained = tokio::select! {
+            drained = draining => drained,
+            never = self.deliver() => match never {},
+        };
         // After the sessions, whose last receivers come over connections that are idle in between.
         acceptor.stopping.send_replace(true);
-        tokio::time::timeout_at(deadline.into(), acceptor.admission.wait_until_empty()).await.ok();
+        let rest = join(acceptor.admission.wait_until_empty(), self.flush());
+        if tokio::time::timeout_at(deadline.into(), rest).await.is_err() {
+            self.tell_lost_events();
+        }
         Stopped {
             sessions_told: drained.iter().map(|Drained { told, .. }| told).sum(),
             connections_left: acceptor.admission.open(),

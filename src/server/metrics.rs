@@ -1,7 +1,10 @@
 //! `GET /metrics`: the endpoints' numbers, for Prometheus. docs/operations.md lists them.
 
+mod hooks;
+
 use super::routes::Mounted;
 use super::{ApiCounts, Connections};
+use crate::hooks::Hooks;
 use crate::model::{Disconnect, Transport};
 use crate::node::Stats;
 use http::{StatusCode, header};
@@ -22,11 +25,17 @@ pub(super) struct Metrics(Arc<Registry>);
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
 impl Metrics {
-    /// With the numbers of the API, where there is one.
-    pub(super) fn new(endpoints: &[Mounted], connections: Arc<Connections>, api: Option<Arc<ApiCounts>>) -> Self {
+    /// With the numbers of the API and of hooks, where there are any.
+    pub(super) fn new(
+        endpoints: &[Mounted],
+        connections: Arc<Connections>,
+        api: Option<Arc<ApiCounts>>,
+        hooks: Option<Arc<Hooks>>,
+    ) -> Self {
         let mut registry = Registry::default();
         let started = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
-        registry.register_collector(Box::new(Numbers { endpoints: endpoints.to_vec(), connections, api, started }));
+        let endpoints = endpoints.to_vec();
+        registry.register_collector(Box::new(Numbers { endpoints, connections, api, hooks, started }));
         Self(Arc::new(registry))
     }
 }
@@ -53,6 +62,7 @@ struct Numbers {
     endpoints: Vec<Mounted>,
     connections: Arc<Connections>,
     api: Option<Arc<ApiCounts>>,
+    hooks: Option<Arc<Hooks>>,
     started: f64,
 }
 
@@ -67,6 +77,9 @@ impl Collector for Numbers {
         writer.limits()?;
         writer.traffic()?;
         self.api.as_ref().map_or(Ok(()), |api| writer.api(api))?;
+        if let Some(hooks) = &self.hooks {
+            writer.hooks(&hooks.stats())?;
+        }
         writer.process(&self.connections, self.started)
     }
 }

@@ -3,6 +3,7 @@
 use super::assets::assets;
 use super::metrics::Metrics;
 use super::{Admin, ApiCounts, ApiSettings, Application, CommonSettings, Connections, Health, admin, api};
+use crate::hooks::Hooks;
 use crate::messaging::Messenger;
 use crate::node::Byway;
 use http::{StatusCode, header};
@@ -44,6 +45,8 @@ pub struct Site {
     pub common: CommonSettings,
     /// What the API has done.
     pub api_counts: Arc<ApiCounts>,
+    /// The hooks of all endpoints, if there are any.
+    pub hooks: Option<Arc<Hooks>>,
 }
 
 impl Site {
@@ -68,7 +71,7 @@ impl Site {
         }
         if self.metrics {
             let api = self.api.is_on().then(|| Arc::clone(&self.api_counts));
-            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections), api);
+            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections), api, self.hooks.clone());
             routes = routes.at("/health", get(health.clone())).at("/metrics", get(metrics));
         }
         if self.has_api_here() {

@@ -21,7 +21,7 @@ pub(in crate::node) use topics::{Inbox, Listening, Owner};
 use super::cell::Cell;
 use super::hub::{self, Hub};
 use crate::broker::{BrokerSettings, ConsumerId, DirectoryFull, Kind, Present, SubscribeError};
-use crate::messaging::{HistoryPage, HistoryQuery, PublishError};
+use crate::messaging::{HistoryPage, HistoryQuery, OccupancyListeners, PublishError};
 use crate::model::{AckMode, Destination, DestinationPattern, Principal, Publication, SessionId};
 use crate::protocol::feed::PRESENCE;
 use crate::session::Outgoing;
@@ -69,15 +69,16 @@ impl Broker {
         settings: BrokerSettings,
         presence_prefix: Destination,
         hub: Arc<Hub<Deliveries>>,
+        occupancy: OccupancyListeners,
     ) -> Self {
         let settings = Arc::new(settings);
         let numbers = Arc::new(AtomicU64::new(1));
-        let topics = Topics::new(Arc::clone(&hub), &settings);
+        let topics = Topics::new(Arc::clone(&hub), &settings, occupancy.clone());
         Self {
             presences: Presences::new(&settings, presence_prefix, &topics, &numbers),
             topics,
             histories: Histories::new(Arc::clone(&settings)),
-            queues: Queues::new(Arc::clone(&settings), Arc::clone(&numbers)),
+            queues: Queues::new(Arc::clone(&settings), Arc::clone(&numbers), occupancy),
             hub,
             settings,
             numbers,
@@ -121,12 +122,12 @@ impl Broker {
         self.published.load(Ordering::Relaxed)
     }
 
-    /// A history has the publications in the order in which subscribers get them.
+    /// A history has the publications in the order in which subscribers get them, and none that was refused.
     fn publish_to_topic(&self, publication: Publication) -> Result<(), hub::PublishError> {
         let destination = publication.destination.clone();
+        let size = publication.size();
         self.topics.in_order(&destination, || {
-            let publication = self.histories.record(publication);
-            self.topics.publish(&self.accept(publication))
+            self.topics.publish(&destination, size, || self.accept(self.histories.record(publication)))
         })
     }
 

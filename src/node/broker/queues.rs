@@ -5,7 +5,7 @@ use super::listing::{Names, texts};
 use crate::broker::{
     BrokerSettings, ConsumerId, DeadLetter, Delivery, Settlement, SubscribeError, UnknownTag, WorkQueue,
 };
-use crate::messaging::{PublishError, QueueState};
+use crate::messaging::{Occupancy, OccupancyListeners, PublishError, QueueState};
 use crate::model::{AckMode, Destination, Publication};
 use crate::node::cell::Cell;
 use crate::node::now;
@@ -30,6 +30,7 @@ pub(super) struct Queues {
     /// Numbers what need not be acknowledged; shared with topics.
     numbers: Arc<AtomicU64>,
     runtime: OnceLock<Handle>,
+    occupancy: OccupancyListeners,
 }
 
 struct Queue {
@@ -44,6 +45,8 @@ struct State {
     bytes: usize,
     /// When the next look at the queue is planned, and the task that waits for it.
     planned: Option<(Instant, AbortHandle)>,
+    /// Whether there were consumers when somebody was last told.
+    is_occupied: bool,
     /// The queue was idle, and another of its name may be there by now.
     forgotten: bool,
 }
@@ -68,13 +71,18 @@ const WAITING_FOR_CLIENT: usize = 64;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl Queues {
-    pub(super) fn new(settings: Arc<BrokerSettings>, numbers: Arc<AtomicU64>) -> Arc<Self> {
+    pub(super) fn new(
+        settings: Arc<BrokerSettings>,
+        numbers: Arc<AtomicU64>,
+        occupancy: OccupancyListeners,
+    ) -> Arc<Self> {
         Arc::new(Self {
             settings,
             named: Mutex::default(),
             bytes: AtomicUsize::new(0),
             numbers,
             runtime: OnceLock::new(),
+            occupancy,
         })
     }
 
@@ -161,6 +169,7 @@ impl Queues {
         let before = std::mem::replace(&mut state.bytes, bytes);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes.fetch_sub(before, Ordering::Relaxed);
+        self.tell_occupancy(&queue.destination, &mut state);
         let idle = state.core.is_idle();
         drop(state);
         for letter in dead {
@@ -169,6 +178,15 @@ impl Queues {
         if idle {
             self.forget(&queue.destination);
         }
+    }
+
+    fn tell_occupancy(&self, destination: &Destination, state: &mut State) {
+        let is_occupied = state.core.consumers() > 0;
+        if is_occupied == std::mem::replace(&mut state.is_occupied, is_occupied) {
+            return;
+        }
+        let occupancy = if is_occupied { Occupancy::Occupied } else { Occupancy::Empty };
+        self.occupancy.tell(&destination.clone().into(), occupancy);
     }
 
     /// Hands messages to consumers for as long as there are both. True when a consumer would take more, and has no room.
@@ -251,7 +269,8 @@ async fn look_at(queues: Weak<Queues>, queue: Weak<Queue>, at: Instant) {
 impl Queue {
     fn new(destination: Destination, settings: &BrokerSettings) -> Self {
         let core = WorkQueue::new(Arc::new(settings.queue(&destination).clone()));
-        let state = State { core, consumers: HashMap::new(), bytes: 0, planned: None, forgotten: false };
+        let state =
+            State { core, consumers: HashMap::new(), bytes: 0, planned: None, is_occupied: false, forgotten: false };
         Self { destination, state: Mutex::new(state) }
     }
 }

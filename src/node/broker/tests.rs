@@ -2,6 +2,7 @@
 
 use super::{Broker, Form, Place};
 use crate::broker::{BrokerSettings, PresenceSettings};
+use crate::messaging::OccupancyListeners;
 use crate::model::{Destination, Message, Publication, SessionId, Transport};
 use crate::node::cell::{Cell, Identity};
 use crate::node::feed::FeedForm;
@@ -28,7 +29,8 @@ fn broker() -> Broker {
     let presence = vec![PresenceSettings::new("/topic/a".parse().unwrap())];
     let limits = LimitSettings { publish_messages: 1, ..LimitSettings::default() };
     let settings = BrokerSettings { presence, ..BrokerSettings::default() };
-    let broker = Broker::new(settings, destination("/presence"), Hub::for_limits(&limits));
+    let broker =
+        Broker::new(settings, destination("/presence"), Hub::for_limits(&limits), OccupancyListeners::default());
     broker.run_on(&Handle::current());
     broker
 }

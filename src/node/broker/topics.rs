@@ -3,6 +3,7 @@
 use super::delivery::{Accepted, Deliveries, Form};
 use super::listing::Names;
 use crate::broker::{BrokerSettings, Directory, DirectoryFull};
+use crate::messaging::{Occupancy, OccupancyListeners};
 use crate::model::{Destination, DestinationPattern, SessionId};
 use crate::node::cell::Cell;
 use crate::node::hub::{Audience, Hub, PublishError, Seat};
@@ -23,6 +24,7 @@ pub(super) struct Topics {
     /// A destination's publications reach the audiences of all patterns that match it in one order.
     orders: [Mutex<()>; ORDERS],
     hasher: RandomState,
+    occupancy: OccupancyListeners,
 }
 
 /// What only one user, or one session, hears. No client can spell it.
@@ -52,13 +54,18 @@ enum Place {
 }
 
 impl Topics {
-    pub(super) fn new(hub: Arc<Hub<Deliveries>>, settings: &BrokerSettings) -> Arc<Self> {
+    pub(super) fn new(
+        hub: Arc<Hub<Deliveries>>,
+        settings: &BrokerSettings,
+        occupancy: OccupancyListeners,
+    ) -> Arc<Self> {
         Arc::new(Self {
             hub,
             directory: RwLock::new(Directory::new(settings.directory.clone())),
             inboxes: Mutex::default(),
             orders: std::array::from_fn(|_| Mutex::new(())),
             hasher: RandomState::new(),
+            occupancy,
         })
     }
 
@@ -70,8 +77,16 @@ impl Topics {
         form: Form,
     ) -> Result<Listening, DirectoryFull> {
         let mut directory = self.directory.write();
-        let audience = directory.get_or_insert_with(&pattern, || self.hub.audience())?;
+        let mut is_first = false;
+        let audience = directory.get_or_insert_with(&pattern, || {
+            is_first = true;
+            self.hub.audience()
+        })?;
         let seat = audience.join(cell, form.clone(), form.place());
+        if is_first {
+            // Still under the lock, so that who is told hears it in the order in which it happened.
+            self.occupancy.tell(&pattern, Occupancy::Occupied);
+        }
         Ok(Listening { topics: Arc::clone(self), place: Place::Topic(pattern), seat: Some(seat) })
     }
 
@@ -94,10 +109,19 @@ impl Topics {
         action()
     }
 
-    /// Publishes to everyone who hears the publication's destination; to be called [in order](Self::in_order).
-    pub(super) fn publish(&self, accepted: &Arc<Accepted>) -> Result<(), PublishError> {
-        let audiences: Vec<_> = self.directory.read().matching(accepted.destination()).cloned().collect();
-        audiences.iter().try_for_each(|audience| audience.publish(Arc::clone(accepted)))
+    /// Publishes what `accept` makes to everyone who hears the destination; to be called [in order](Self::in_order). Where
+    /// there is no room for it, it is not made, and nobody hears it.
+    pub(super) fn publish(
+        &self,
+        destination: &Destination,
+        size: usize,
+        accept: impl FnOnce() -> Arc<Accepted>,
+    ) -> Result<(), PublishError> {
+        let audiences: Vec<_> = self.directory.read().matching(destination).cloned().collect();
+        audiences.iter().try_for_each(|audience| audience.check_room(size))?;
+        let accepted = accept();
+        audiences.iter().for_each(|audience| audience.push(&accepted));
+        Ok(())
     }
 
     /// Publishes to an inbox; false when nobody hears it.
@@ -113,6 +137,7 @@ impl Topics {
                 let mut directory = self.directory.write();
                 if directory.get(pattern).is_some_and(|audience| audience.len() == 0) {
                     directory.remove(pattern);
+                    self.occupancy.tell(pattern, Occupancy::Empty);
                 }
             }
             Place::Inbox(inbox) => {

@@ -15,9 +15,9 @@ use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
 use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
-use crate::node::stomp::{Denied, Excess, Shared, time_left};
+use crate::node::stomp::{Denied, Excess, Shared, Shown, time_left};
 use crate::node::{self, now};
-use crate::policy::{self, AuthError, SessionRate};
+use crate::policy::{self, AuthError, Decision, SessionRate};
 use crate::protocol::feed::Format;
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
@@ -82,7 +82,8 @@ impl Feeds {
         let info = ClientInfo { id: node.next_id(), transport, remote, protocol: None };
         let client = Client::new(info, principal.clone());
         self.announce(&client).await?;
-        let identity = self.shared.admit(remote, token, (None, None), principal, comes_back).await?;
+        let shown = Shown { comes_back, ..Shown::token(token) };
+        let identity = self.shared.admit(&client, shown, principal).await?;
         if let Some(principal) = identity.principal.clone() {
             client.set_principal(principal);
         }
@@ -140,8 +141,9 @@ impl Feeds {
             return Err(FeedRefusal::forbidden("the application does not allow it"));
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
-        if !self.shared.may_subscribe(client, &destination, &address).await {
-            return Err(FeedRefusal::forbidden(format!("the rules do not allow {}", destination.as_str())));
+        match self.shared.may_subscribe(client, &destination, &address).await {
+            Decision::Allow => {}
+            decision => return Err(FeedRefusal::denied(decision, destination.as_str())),
         }
         let source = self.source_at(address)?;
         let is_poll = client.transport() == Transport::FeedPoll;

@@ -4,7 +4,7 @@ use crate::broker::{DirectoryFull, PatternError};
 use crate::messaging::{AddressError, ErrorKind, MessageError, TooManySessions};
 use crate::model::Disconnect;
 use crate::node::OpenError;
-use crate::policy::AuthError;
+use crate::policy::{AuthError, Decision};
 use http::StatusCode;
 use std::time::Duration;
 
@@ -64,7 +64,8 @@ impl From<Disconnect> for FeedRefusal {
     fn from(disconnect: Disconnect) -> Self {
         match disconnect.code() {
             4401 => Self::new(StatusCode::UNAUTHORIZED, "feed_ended", disconnect.reason()),
-            _ => Self::unavailable("feed_ended", disconnect.reason()),
+            _ if disconnect.reconnect() => Self::unavailable("feed_ended", disconnect.reason()),
+            _ => Self::new(StatusCode::FORBIDDEN, "feed_ended", disconnect.reason()),
         }
     }
 }
@@ -74,6 +75,19 @@ impl From<AuthError> for FeedRefusal {
         match error {
             AuthError::Unavailable => Self::unavailable("feed_unauthorized", error.to_string()),
             error => Self::new(StatusCode::UNAUTHORIZED, "feed_unauthorized", error.to_string()),
+        }
+    }
+}
+
+impl FeedRefusal {
+    /// Why nobody is let in whom a decision of the policies' keeps out.
+    pub(super) fn denied(decision: Decision, destination: &str) -> Self {
+        match decision {
+            Decision::Refuse(why) => Self::forbidden(why),
+            Decision::Unavailable => {
+                Self::unavailable("feed_unavailable", "whether this is allowed cannot be told at present")
+            }
+            Decision::Allow | Decision::Deny => Self::forbidden(format!("the rules do not allow {destination}")),
         }
     }
 }
@@ -114,6 +128,7 @@ impl From<MessageError> for FeedRefusal {
             ErrorKind::Forbidden => Self::forbidden(text),
             ErrorKind::NotFound => Self::not_found(text),
             ErrorKind::Overloaded => Self::unavailable("feed_overloaded", text),
+            ErrorKind::Unavailable => Self::unavailable("feed_unavailable", text),
             ErrorKind::Internal => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "feed_failed", text),
         }
     }

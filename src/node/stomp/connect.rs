@@ -1,7 +1,7 @@
 //! Coming in, staying in with a new token, and leaving.
 
 use super::refusal::Refusal;
-use super::shared::{Denied, time_left};
+use super::shared::{Denied, Shown, time_left};
 use super::speaker::StompSpeaker;
 use crate::messaging::{Event, Inbound};
 use crate::model::{Disconnect, Headers, Principal};
@@ -21,7 +21,7 @@ impl StompSpeaker {
         self.shared.tell(Event::Connect(self.client.clone())).await;
         let (login, passcode) = (connect.login.clone(), connect.passcode.clone());
         let known = self.client.principal();
-        let identity = self.identify(&headers, (login, passcode), known).await?;
+        let identity = self.identify(headers, (login, passcode), known).await?;
         // Whoever has waited for keys may have been sent away meanwhile.
         match session.is_open() {
             true => self.admit(session, &connect, identity).await,
@@ -69,19 +69,19 @@ impl StompSpeaker {
     /// Who the client is: by a token in its headers, or by one that its HTTP request had, or else whom it is `known` to be.
     async fn identify(
         &mut self,
-        headers: &Headers,
+        headers: Headers,
         (login, passcode): (Option<ByteString>, Option<ByteString>),
         known: Option<Principal>,
     ) -> Result<Identity, Refusal> {
         let early = self.early_token.take();
-        let token = self.shared.tokens.token_from(headers).map(|token| token.or(early));
-        let remote = self.client.remote_addr();
-        Ok(self.shared.admit(remote, token, (login, passcode), known, false).await?)
+        let token = self.shared.tokens.token_from(&headers).map(|token| token.or(early));
+        let shown = Shown { token, login, passcode: passcode.map(Into::into), headers, comes_back: false };
+        Ok(self.shared.admit(&self.client, shown, known).await?)
     }
 
     /// A message to [`REFRESH`](super::send::REFRESH): the session goes on with the token that it brings, if that is the
     /// same user's. Without one it would go on for ever, as whom its last token made it.
-    pub(super) async fn refresh(&mut self, session: &SessionHandle, headers: &Headers) -> Result<(), Refusal> {
+    pub(super) async fn refresh(&mut self, session: &SessionHandle, headers: Headers) -> Result<(), Refusal> {
         let identity = self.identify(headers, (None, None), None).await?;
         if identity.principal != self.client.principal() {
             let failure = Failure::new(Disconnect::FORBIDDEN, "Forbidden", "The token is another user's.");

@@ -16,7 +16,7 @@ mod subscribe;
 
 pub(in crate::node) use charge::Excess;
 pub use settings::Stomp;
-pub(in crate::node) use shared::{Denied, Shared, time_left};
+pub(in crate::node) use shared::{Denied, Shared, Shown, time_left};
 
 use super::SessionHandle;
 use super::byway::Byway;

@@ -3,6 +3,7 @@
 use crate::broker::{DirectoryFull, PatternError, SubscribeError, UnknownTag};
 use crate::messaging::{AddressError, ErrorKind, MessageError, PublishError};
 use crate::model::Disconnect;
+use crate::policy::Decision;
 use crate::protocol::stomp::Failure;
 use bytestring::ByteString;
 use std::fmt::Display;
@@ -24,9 +25,16 @@ impl Refusal {
         Self::told(Disconnect::FORBIDDEN, "Forbidden", detail)
     }
 
-    /// Something that no rule allows.
-    pub(super) fn by_rules() -> Self {
-        Self::forbidden("The rules do not allow it")
+    /// Something that a decision of the policies' keeps this client from.
+    pub(super) fn denied(decision: Decision) -> Self {
+        match decision {
+            Decision::Refuse(why) => Self::forbidden(why),
+            Decision::Unavailable => {
+                let detail = "Whether this is allowed cannot be told at present; try again";
+                Self::told(Disconnect::BACKEND_UNAVAILABLE, "Unavailable", detail)
+            }
+            Decision::Allow | Decision::Deny => Self::forbidden("The rules do not allow it"),
+        }
     }
 
     fn told(disconnect: Disconnect, message: &'static str, detail: impl Display) -> Self {
@@ -114,6 +122,7 @@ impl From<MessageError> for Refusal {
             ErrorKind::Unauthorized => (Disconnect::FORBIDDEN, "Unauthorized"),
             ErrorKind::Forbidden => (Disconnect::FORBIDDEN, "Forbidden"),
             ErrorKind::Overloaded => (Disconnect::OVERLOADED, "Overloaded"),
+            ErrorKind::Unavailable => (Disconnect::BACKEND_UNAVAILABLE, "Unavailable"),
             ErrorKind::Internal => (Disconnect::INTERNAL_ERROR, "Internal error"),
         };
         Self::told(disconnect, message, error)

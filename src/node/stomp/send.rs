@@ -68,7 +68,7 @@ impl StompSpeaker {
         receipt: Option<&ByteString>,
     ) -> Result<(), Refusal> {
         match checked {
-            Checked::Refresh(headers) => self.refresh(session, &headers).await,
+            Checked::Refresh(headers) => self.refresh(session, headers).await,
             Checked::Dropped => Ok(()),
             Checked::To(address, publication) => self.pass_on(session, address, publication, receipt).await,
         }

@@ -9,7 +9,8 @@ use crate::messaging::{
     MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress, Users,
 };
 use crate::model::{
-    Destination, DestinationPattern, Disconnect, Principal, Publication, Secret, SessionId, SettingsError, Transport,
+    Destination, DestinationPattern, Disconnect, Headers, Principal, Publication, Secret, SessionId, SettingsError,
+    Transport,
 };
 use crate::node::broker::{Attendance, Broker, Deliveries, Inbox, Owner};
 use crate::node::byway::Node;
@@ -17,7 +18,7 @@ use crate::node::hub::Hub;
 use crate::node::now;
 use crate::policy::{
     Access, Action, AddressKey, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity,
-    RateLimits, Revocation, Revocations, RevocationsFull, Shown, Ticket, TicketError, TicketRequest, Tickets,
+    RateLimits, Revocation, Revocations, RevocationsFull, ShownTicket, Ticket, TicketError, TicketRequest, Tickets,
     TokenSettings, is_ticket,
 };
 use crate::protocol::stomp::StompSettings;
@@ -63,7 +64,12 @@ impl Shared {
         let dispatcher = stomp.messages.build().map_err(not_built)?;
         Ok(Arc::new(Self {
             users: Users::new(dispatcher.settings().max_sessions_per_user),
-            broker: Broker::new(stomp.broker, dispatcher.settings().presence_prefix.clone(), hub),
+            broker: Broker::new(
+                stomp.broker,
+                dispatcher.settings().presence_prefix.clone(),
+                hub,
+                dispatcher.occupancy_listeners(),
+            ),
             dispatcher,
             stomp: Arc::new(stomp.stomp),
             tokens: stomp.tokens,
@@ -118,19 +124,20 @@ impl Shared {
     /// client that says that it comes back may show a ticket again.
     pub(in crate::node) async fn admit(
         &self,
-        remote: IpAddr,
-        token: Result<Option<Secret>, AuthError>,
-        (login, passcode): (Option<ByteString>, Option<ByteString>),
+        client: &Client,
+        shown: Shown,
         known: Option<Principal>,
-        comes_back: bool,
     ) -> Result<Identity, Denied> {
+        let remote = client.remote_addr();
         self.failures.check(AddressKey::from(remote), now()).map_err(Denied::TooManyFailures)?;
         let count = |error: AuthError| self.count_failure(remote, error);
+        let Shown { token, login, passcode, headers, comes_back } = shown;
         let token = token.map_err(count)?;
         if let (None, Some(principal)) = (&token, known) {
             return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
         }
-        let credentials = Credentials { token, login, passcode: passcode.map(Into::into), remote };
+        let (session, transport) = (client.id(), client.transport());
+        let credentials = Credentials { token, login, passcode, headers, session, transport, remote };
         self.identify(&credentials, comes_back).await.map_err(count)
     }
 
@@ -145,7 +152,7 @@ impl Shared {
     async fn identify(&self, credentials: &Credentials, comes_back: bool) -> Result<Identity, AuthError> {
         let identity = match credentials.token.as_ref().filter(|token| is_ticket(token.expose())) {
             Some(ticket) => {
-                let shown = Shown { ticket: ticket.expose(), address: credentials.remote.into(), comes_back };
+                let shown = ShownTicket { ticket: ticket.expose(), address: credentials.remote.into(), comes_back };
                 self.tickets.redeem(shown, SystemTime::now(), |id| self.tokens_in_use.has(id))?
             }
             None => self.authenticator.authenticate(credentials).await?,
@@ -162,16 +169,18 @@ impl Shared {
     }
 
     /// Whether the client may do this with all that `target` reaches.
-    pub(in crate::node) async fn allows(
+    pub(in crate::node) async fn decide(
         &self,
         client: &Client,
         action: Action,
         target: &DestinationPattern,
         is_personal: bool,
-    ) -> bool {
+    ) -> Decision {
         let principal = client.principal();
-        let access = Access { principal: principal.as_ref(), action, is_personal, target };
-        self.authorizer.authorize(access).await == Decision::Allow
+        let (session, transport, remote) = (client.id(), client.transport(), client.remote_addr());
+        let principal = principal.as_ref();
+        let access = Access { principal, session, transport, remote, action, is_personal, target };
+        self.authorizer.authorize(access).await
     }
 
     /// Whether the client may subscribe this, which means `address`. What is the client's own it may. To see who is present
@@ -181,12 +190,15 @@ impl Shared {
         client: &Client,
         destination: &DestinationPattern,
         address: &SubscribeAddress,
-    ) -> bool {
-        let allows = async |target| self.allows(client, Action::Subscribe, target, false).await;
+    ) -> Decision {
+        let decide = async |target| self.decide(client, Action::Subscribe, target, false).await;
         match address {
-            SubscribeAddress::OwnUser(_) => true,
-            SubscribeAddress::Presence { of, .. } => allows(destination).await && allows(&of.clone().into()).await,
-            SubscribeAddress::App(_) | SubscribeAddress::Broker(_) => allows(destination).await,
+            SubscribeAddress::OwnUser(_) => Decision::Allow,
+            SubscribeAddress::Presence { of, .. } => match decide(destination).await {
+                Decision::Allow => decide(&of.clone().into()).await,
+                decision => decision,
+            },
+            SubscribeAddress::App(_) | SubscribeAddress::Broker(_) => decide(destination).await,
         }
     }
 
@@ -211,9 +223,9 @@ impl Shared {
         target: &DestinationPattern,
         is_personal: bool,
     ) -> Result<(), Refusal> {
-        match self.allows(client, action, target, is_personal).await {
-            true => Ok(()),
-            false => Err(Refusal::by_rules()),
+        match self.decide(client, action, target, is_personal).await {
+            Decision::Allow => Ok(()),
+            decision => Err(Refusal::denied(decision)),
         }
     }
 
@@ -283,6 +295,23 @@ impl Shared {
         cell.close(disconnect);
         cell.discard_inbox();
         true
+    }
+}
+
+/// What a client shows to be let in.
+pub(in crate::node) struct Shown {
+    pub(in crate::node) token: Result<Option<Secret>, AuthError>,
+    pub(in crate::node) login: Option<ByteString>,
+    pub(in crate::node) passcode: Option<Secret>,
+    pub(in crate::node) headers: Headers,
+    /// Whether the client says that it was here before.
+    pub(in crate::node) comes_back: bool,
+}
+
+impl Shown {
+    /// Nothing but a token.
+    pub(in crate::node) fn token(token: Result<Option<Secret>, AuthError>) -> Self {
+        Self { token, login: None, passcode: None, headers: Headers::new(), comes_back: false }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::messaging::{AddressError, Event, Inbound, Kind, Request, SubscribeAdd
 use crate::model::{AckMode, Destination, DestinationPattern, Disconnect, Headers, Message, Transport};
 use crate::node::SessionHandle;
 use crate::node::broker::{Attendance, Consuming, Form, HISTORY, Listening, Past, Place, SINCE, Wanted};
+use crate::policy::Decision;
 use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId, Version};
 use bytestring::ByteString;
 
@@ -64,8 +65,9 @@ impl StompSpeaker {
             return Ok(());
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
-        if !self.shared.may_subscribe(&self.client, &destination, &address).await {
-            return Err(Refusal::by_rules());
+        match self.shared.may_subscribe(&self.client, &destination, &address).await {
+            Decision::Allow => {}
+            decision => return Err(Refusal::denied(decision)),
         }
         let is_brokered = matches!(address, SubscribeAddress::Broker(_));
         let place = self.next_place;

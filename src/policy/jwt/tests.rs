@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{Secret, SettingsError};
-use crate::policy::testing::{TempFile, at};
+use crate::policy::testing::{TempFile, at, showing};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{EncodingKey, Header as JwtHeader};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize};
@@ -67,7 +67,7 @@ fn refused(settings: &JwtSettings, tokens: &[(&str, String, AuthError)]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for (what, token, error) in tokens {
         let answer = runtime.block_on(verify(settings, token)).map(|identity| identity.principal);
-        assert_eq!(answer, Err(*error), "{what}");
+        assert_eq!(answer, Err(error.clone()), "{what}");
     }
 }
 
@@ -416,12 +416,7 @@ async fn j7_nothing_shows_a_token_or_a_secret() {
     let canary = "canary".repeat(10);
     let settings = JwtSettings { secret: Some(Secret::from(canary.clone())), ..settings() };
     let token = sign(Algorithm::HS256, &but("canary", json!("canary")), &EncodingKey::from_secret(canary.as_bytes()));
-    let credentials = Credentials {
-        token: Some(Secret::from(token.clone())),
-        login: None,
-        passcode: Some(Secret::from("canary")),
-        remote: [192, 0, 2, 1].into(),
-    };
+    let credentials = showing(Some(&token), Some("canary"));
     let authenticator = settings.load().unwrap();
     let identity = authenticator.verify(&token, at(NOW)).await;
     let stranger = with_secret().load().unwrap().verify(&token, at(NOW)).await;

@@ -1,7 +1,9 @@
 use super::*;
+use crate::model::{SessionId, Transport};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
+use std::net::Ipv4Addr;
 
 fn rules(toml: &str) -> Rules {
     #[derive(Deserialize)]
@@ -26,11 +28,15 @@ fn caller(name: &str) -> Option<Principal> {
     }
 }
 
+fn access<'a>(principal: Option<&'a Principal>, action: Action, target: &'a DestinationPattern) -> Access<'a> {
+    let (session, remote) = (SessionId(1), Ipv4Addr::LOCALHOST.into());
+    Access { principal, session, transport: Transport::Websocket, remote, action, is_personal: false, target }
+}
+
 #[track_caller]
 fn check(rules: &Rules, who: &str, action: Action, target: &str, expected: Decision) {
     let (principal, target) = (caller(who), DestinationPattern::parse(target.to_owned()).unwrap());
-    let access = Access { principal: principal.as_ref(), action, is_personal: false, target: &target };
-    assert_eq!(rules.decide(access), expected, "{who:?} {action:?} {target}");
+    assert_eq!(rules.decide(access(principal.as_ref(), action, &target)), expected, "{who:?} {action:?} {target}");
 }
 
 use Action::{Send, Subscribe};
@@ -191,18 +197,14 @@ fn a_name_or_a_claim_that_would_mean_more_matches_nothing() {
         let caller = principal(trick, json!({ "tenant": trick }));
         for target in ["/topic/a/b", "/topic/a", "/topic/**", "/topic/*/b", "/queue/a/b", "/queue/**", "/queue/*/b"] {
             let target = DestinationPattern::parse(target).unwrap();
-            let access = Access { principal: Some(&caller), action: Subscribe, is_personal: false, target: &target };
+            let access = access(Some(&caller), Subscribe, &target);
             assert_eq!(rules.decide(access), Deny, "{trick:?} {target}");
         }
     }
     for claim in [json!(["a"]), json!({"a": 1}), json!(1.5), json!(true), Value::Null] {
         let caller = principal("x", json!({ "tenant": claim }));
         let target = DestinationPattern::parse("/queue/a/b").unwrap();
-        assert_eq!(
-            rules.decide(Access { principal: Some(&caller), action: Send, is_personal: false, target: &target }),
-            Deny,
-            "{claim}"
-        );
+        assert_eq!(rules.decide(access(Some(&caller), Send, &target)), Deny, "{claim}");
     }
 }
 
@@ -283,13 +285,13 @@ proptest! {
         let caller = (!name.is_empty()).then(|| Principal::new(name));
         let target = DestinationPattern::parse(target).unwrap();
         let rules = Rules::new(&settings).unwrap();
-        let decision = rules.decide(Access { principal: caller.as_ref(), action, is_personal: false, target: &target });
+        let decision = rules.decide(access(caller.as_ref(), action, &target));
         let reached: Vec<_> = world().into_iter().filter(|destination| target.matches(destination)).collect();
         for destination in &reached {
             let one = naive(&settings, caller.as_ref(), action, destination);
             prop_assert!(decision == Deny || one == Allow, "{} is reached", destination);
             let concrete = DestinationPattern::from(destination.clone());
-            let asked = rules.decide(Access { principal: caller.as_ref(), action, is_personal: false, target: &concrete });
+            let asked = rules.decide(access(caller.as_ref(), action, &concrete));
             prop_assert_eq!(asked, one, "{}", destination);
         }
     }

@@ -101,7 +101,7 @@ pub fn is_ticket(token: &str) -> bool {
 
 /// Who shows a ticket, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown<'a> {
+pub struct ShownTicket<'a> {
     /// The ticket.
     pub ticket: &'a str,
     /// From where.
@@ -188,7 +188,7 @@ impl Tickets {
     /// Whose ticket it is, if it is good. That uses it, unless its reader comes back.
     pub fn redeem(
         &self,
-        shown: Shown<'_>,
+        shown: ShownTicket<'_>,
         now: SystemTime,
         is_open: impl Fn(&ByteString) -> bool,
     ) -> Result<Identity, AuthError> {

@@ -27,7 +27,7 @@ fn show(
     comes_back: bool,
     second: u64,
 ) -> Result<String, AuthError> {
-    let shown = Shown { ticket: ticket.ticket.expose(), address: IpAddr::from(address).into(), comes_back };
+    let shown = ShownTicket { ticket: ticket.ticket.expose(), address: IpAddr::from(address).into(), comes_back };
     tickets.redeem(shown, at(second), no_session).map(|identity| identity.principal.unwrap().name().to_owned())
 }
 
@@ -77,7 +77,7 @@ fn a_reader_whose_session_is_open_may_come_back_however_old_its_ticket_is() {
     let tickets = tickets();
     let ticket = issue(&tickets, ada(), 1, 0).unwrap();
     show(&tickets, &ticket, HERE, false, 1).unwrap();
-    let shown = Shown { ticket: ticket.ticket.expose(), address: IpAddr::from(HERE).into(), comes_back: true };
+    let shown = ShownTicket { ticket: ticket.ticket.expose(), address: IpAddr::from(HERE).into(), comes_back: true };
     assert!(tickets.redeem(shown, at(9_000), |id| *id == ticket.id).is_ok());
 }
 
@@ -96,7 +96,7 @@ fn an_identity_has_the_claims_the_moment_of_issue_and_an_end_that_coming_back_do
     let request = TicketRequest { claims, session_expires_in: Some(Duration::from_secs(50)), ..ada() };
     let ticket = issue(&tickets, request, 1, 7).unwrap();
     let redeem = |second, comes_back| {
-        let shown = Shown { ticket: ticket.ticket.expose(), address: IpAddr::from(HERE).into(), comes_back };
+        let shown = ShownTicket { ticket: ticket.ticket.expose(), address: IpAddr::from(HERE).into(), comes_back };
         tickets.redeem(shown, at(second), no_session)
     };
     let identity = redeem(10, false).unwrap();

@@ -1,0 +1,216 @@
+//! The phases of a load: open, publish, wait for the rest.
+
+use super::histogram::Histogram;
+use super::plan::Plan;
+use super::process::{self, Usage};
+use super::publishers::{Publisher, Schedule, publish};
+use super::report::Report;
+use super::subscribers::Subscribers;
+use crate::cli::arguments::Traffic;
+use crate::cli::client::Failure;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+/// What all sessions of a load share.
+pub struct Shared {
+    pub plan: Plan,
+    pub run: u32,
+    epoch: Instant,
+    /// Messages that were sent.
+    pub published: AtomicU64,
+    /// Messages that came for the first time, to all sessions together.
+    pub delivered: AtomicU64,
+    /// Nanoseconds since the run began: what was sent before was the warm-up.
+    pub measured_from: AtomicU64,
+    pub latency: Histogram,
+}
+
+impl Shared {
+    fn new(plan: Plan) -> Result<Self, String> {
+        Ok(Self {
+            plan,
+            run: getrandom::u32().map_err(|error| format!("cannot draw a random number: {error}"))?,
+            epoch: Instant::now(),
+            published: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+            measured_from: AtomicU64::new(0),
+            latency: Histogram::new(),
+        })
+    }
+
+    /// Nanoseconds since the run began.
+    pub fn now(&self) -> u64 {
+        self.nanoseconds(Instant::now())
+    }
+
+    pub fn nanoseconds(&self, at: Instant) -> u64 {
+        at.duration_since(self.epoch).as_nanos() as u64
+    }
+
+    fn sample(&self) -> Result<Sample, String> {
+        Ok(Sample {
+            at: Instant::now(),
+            published: self.published.load(Ordering::Relaxed),
+            delivered: self.delivered.load(Ordering::Relaxed),
+            server: process::usage(&self.plan.pids)?,
+            own: process::own(),
+        })
+    }
+}
+
+/// How things stood at a moment.
+pub struct Sample {
+    pub at: Instant,
+    pub published: u64,
+    pub delivered: u64,
+    pub server: Usage,
+    pub own: Option<Usage>,
+}
+
+/// How often each reason was given.
+#[derive(Debug, Default)]
+pub struct Reasons(pub BTreeMap<String, u64>);
+
+/// How many reasons are told apart: a server could give each session another.
+const MAX_REASONS: usize = 20;
+
+impl Reasons {
+    pub fn add(&mut self, failure: &Failure) {
+        let text = failure.to_string();
+        let is_one_too_many = self.0.len() >= MAX_REASONS && !self.0.contains_key(&text);
+        *self.0.entry(if is_one_too_many { "other reasons".to_owned() } else { text }).or_default() += 1;
+    }
+}
+
+/// What a run has come to.
+pub struct Outcome {
+    pub shared: Arc<Shared>,
+    pub subscribers: Opened,
+    /// Anonymous memory of the server's processes before and after the subscribers came.
+    pub memory: (u64, u64),
+    pub publishers_failed: Reasons,
+    pub ended: Reasons,
+    pub tally: super::track::Tally,
+    pub expected: u64,
+    pub interrupted: bool,
+    /// From the warm-up's end to the schedule's, and to the last message; `None` if it was interrupted before.
+    pub measured: Option<[Sample; 3]>,
+}
+
+/// How opening went.
+pub struct Opened {
+    pub asked: usize,
+    pub connected: usize,
+    pub unconfirmed: usize,
+    pub failed: Reasons,
+}
+
+/// Runs a load to its end, or until `interrupted`.
+///
+/// # Errors
+/// When there is nothing to report: no session could be opened, or a process that is to be watched is not there.
+pub async fn run(plan: Plan, interrupted: impl Future<Output = ()> + Send + 'static) -> Result<Report, String> {
+    let shared = Arc::new(Shared::new(plan)?);
+    let (stop, enough) = watch::channel(false);
+    tokio::spawn(async move {
+        interrupted.await;
+        stop.send_replace(true);
+        // The channel stays open: its end would be taken for the signal.
+        std::future::pending::<()>().await;
+    });
+    let before = process::usage(&shared.plan.pids)?.memory;
+    let mut subscribers = Subscribers::open(&shared, enough.clone()).await;
+    if subscribers.connected == 0 {
+        return Err(nobody(&shared, &subscribers.failed));
+    }
+    let memory = (before, process::usage(&shared.plan.pids)?.memory);
+    let publishers = match shared.plan.traffic {
+        Traffic::Echo => std::mem::take(&mut subscribers.senders).into_iter().map(Publisher::of_listener).collect(),
+        Traffic::Topic | Traffic::Broadcast => {
+            let failed = |failure| format!("{}: a publisher: {failure}", shared.plan.wanted.target);
+            Publisher::open_all(&shared).await.map_err(failed)?
+        }
+    };
+    let (publishers_failed, begun, published) = publish_all(&shared, publishers, &enough).await?;
+    let expected = expected(&shared, subscribers.connected);
+    let measured = match begun {
+        Some(begun) => {
+            rest(&shared, expected, &enough).await;
+            Some([begun, published, shared.sample()?])
+        }
+        None => None,
+    };
+    let (connected, unconfirmed, asked) = (subscribers.connected, subscribers.unconfirmed, subscribers.asked);
+    let failed = std::mem::take(&mut subscribers.failed);
+    let (tally, ended) = subscribers.close().await;
+    let interrupted = *enough.borrow();
+    Ok(Report::of(Outcome {
+        shared,
+        subscribers: Opened { asked, connected, unconfirmed, failed },
+        memory,
+        publishers_failed,
+        ended,
+        tally,
+        expected,
+        interrupted,
+        measured,
+    }))
+}
+
+fn nobody(shared: &Shared, failed: &Reasons) -> String {
+    let reasons: Vec<_> = failed.0.iter().map(|(reason, count)| format!("{count} times: {reason}")).collect();
+    match reasons.is_empty() {
+        true => "stopped before a session was open".to_owned(),
+        false => format!("{}: no session could be opened\n{}", shared.plan.wanted.target, reasons.join("\n")),
+    }
+}
+
+/// Publishes to the schedule's end. Answers which publishers failed, and how things stood when the warm-up was over, if it
+/// was, and at the end.
+async fn publish_all(
+    shared: &Arc<Shared>,
+    publishers: Vec<Publisher>,
+    enough: &watch::Receiver<bool>,
+) -> Result<(Reasons, Option<Sample>, Sample), String> {
+    let plan = &shared.plan;
+    let start = Instant::now();
+    let schedule = Schedule {
+        start,
+        end: start + plan.warmup + plan.duration,
+        pause: Duration::from_secs_f64(1.0 / plan.rate),
+        publishers: publishers.len() as u32,
+    };
+    let measured_from = start + plan.warmup;
+    shared.measured_from.store(shared.nanoseconds(measured_from), Ordering::Relaxed);
+    let mut over = enough.clone();
+    let warmed_up = async {
+        tokio::select! {
+            () = tokio::time::sleep_until(measured_from) => shared.sample().map(Some),
+            _ = over.wait_for(|over| *over) => Ok(None),
+        }
+    };
+    let (failed, begun) = tokio::join!(publish(shared, publishers, schedule, enough), warmed_up);
+    Ok((failed, begun?, shared.sample()?))
+}
+
+/// How many deliveries there have to be.
+fn expected(shared: &Shared, connected: usize) -> u64 {
+    let listeners = if shared.plan.traffic == Traffic::Echo { 1 } else { connected as u64 };
+    shared.published.load(Ordering::Relaxed) * listeners
+}
+
+/// How often it is looked whether all have come.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Waits until all messages have come, or as long as the plan says.
+async fn rest(shared: &Shared, expected: u64, enough: &watch::Receiver<bool>) {
+    let deadline = Instant::now() + shared.plan.wait;
+    let is_missing = || shared.delivered.load(Ordering::Relaxed) < expected;
+    while is_missing() && Instant::now() < deadline && !*enough.borrow() {
+        sleep(LOOK).await;
+    }
+}
