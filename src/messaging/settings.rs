@@ -81,11 +81,6 @@ impl MessagingSettings {
         }
     }
 
-    /// Where it is told who is present: `/presence/topic/a` for `/topic/a`. `None` where that would be too long.
-    pub fn presence_of(&self, destination: &Destination) -> Option<Destination> {
-        Destination::parse(format!("{}{destination}", self.presence_prefix)).ok()
-    }
-
     /// Where a handler's value goes that has no destination of its own: `/topic/chat` for `/chat`.
     pub(super) fn reply_destination(&self, path: &Destination) -> Result<Destination, PublishError> {
         Ok(Destination::parse(format!("{}{path}", self.reply_prefix))?)
