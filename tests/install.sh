@@ -2,6 +2,7 @@
 # Installs what the tests need and the machine lacks, on a Debian-like system:
 # Node.js (18 or newer) with npm, Chromium, Python 3 with venv, and then the
 # published clients in tests/clients; Spring's only where Java and Maven are.
+# With the argument "proxies" also the proxies that are tested in front of Byway.
 # Run as root, or where sudo is available. Running it again does nothing that
 # is done already.
 set -euo pipefail
@@ -25,6 +26,10 @@ have_chromium() {
 
 have_python() {
   type -P python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null
+}
+
+can_be_root() {
+  [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null
 }
 
 as_root() {
@@ -96,7 +101,40 @@ install_spring_clients() {
   fi
 }
 
+# The proxies that stand in front of Byway in the tests. They are installed to be started by the tests alone: as services they neither
+# start now nor at the next boot. Where they cannot be had, their suite is skipped.
+have_proxies() {
+  local program
+  for program in nginx haproxy squid privoxy varnishd lighttpd; do
+    PATH=$PATH:/usr/sbin type -P "$program" >/dev/null || return
+  done
+}
+
+install_proxies() {
+  local policy=/usr/sbin/policy-rc.d made='' service missing=()
+  if have_proxies || ! type -P apt-get >/dev/null || ! can_be_root; then
+    return 0
+  fi
+  for service in nginx haproxy squid privoxy varnish lighttpd; do
+    PATH=$PATH:/usr/sbin type -P "${service/%varnish/varnishd}" >/dev/null || missing+=("$service")
+  done
+  echo "install: ${missing[*]}"
+  if [ ! -e "$policy" ]; then
+    made=$policy
+    printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin "$policy"
+  fi
+  as_root timeout "$limit" apt-get -q -o Acquire::Retries=2 update &&
+    as_root timeout "$limit" env DEBIAN_FRONTEND=noninteractive \
+      apt-get -q -o Acquire::Retries=2 install -y --no-install-recommends "${missing[@]/%nginx/nginx-light}" ||
+    echo "install: these proxies cannot be had: ${missing[*]}"
+  [ -z "$made" ] || as_root rm "$made"
+  if type -P systemctl >/dev/null; then
+    as_root systemctl disable "${missing[@]}" || true
+  fi
+}
+
 install_packages
+[ "${1:-}" != proxies ] || install_proxies
 install_clients
 install_python_clients
 install_spring_clients

@@ -2,8 +2,8 @@
 # Runs every test of Byway, from a clean checkout, and installs what they need.
 #
 #   tests/run.sh            everything
-#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples feeds
-#                           backends stomp_node stomp_browser stomp_python stomp_spring api_schema autobahn bench
+#   tests/run.sh rust       only the suites that are named: lint rust docs fuzz node browser demo examples feeds admin backends
+#                           stomp_node stomp_browser stomp_python stomp_spring api_schema proxies autobahn bench
 #
 # Each suite's output is kept in tests/.cache/logs. The last line counts all tests of all suites; the exit status is
 # 0 only when none failed. A suite that cannot run on this machine says why, and is counted as skipped.
@@ -16,8 +16,8 @@ logs=$cache/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds backends stomp_node stomp_browser
-  stomp_python stomp_spring api_schema autobahn bench)
+[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds admin backends stomp_node stomp_browser
+  stomp_python stomp_spring api_schema proxies autobahn bench)
 
 wanted() {
   local suite
@@ -87,11 +87,23 @@ fuzz() {
 
 test_server=$root/target/debug/examples/sockjs_test_server
 
-# The published clients of SockJS and STOMP, and the visitors of the demo page, of the examples and of feeds.
+# The published clients of SockJS and STOMP, and the visitors of the demo page, of the examples, of feeds and of the admin page.
 clients() {
   cargo build --locked --bin byway --examples || return
   BYWAY=$root/target/debug/byway BYWAY_TEST_SERVER=$test_server BYWAY_EXAMPLES=$root/target/debug/examples \
     node --test "tests/clients/$1.test.mjs"
+}
+
+# Real proxies in front of the server.
+proxies() {
+  local program
+  for program in nginx haproxy squid privoxy varnishd lighttpd; do
+    if ! PATH=$PATH:/usr/sbin type -P "$program" >/dev/null; then
+      echo "   proxies: skipped, as there is no $program, and it could not be installed"
+      return 77
+    fi
+  done
+  clients proxies
 }
 
 # start COMMAND...: starts a server, and waits for the address that it prints.
@@ -174,15 +186,15 @@ bench() {
   cargo bench --locked --bench budgets -- --quick
 }
 
-for name in node browser demo examples feeds backends stomp_node stomp_browser stomp_python stomp_spring api_schema; do
+for name in proxies node browser demo examples feeds admin backends stomp_node stomp_browser stomp_python stomp_spring api_schema; do
   if wanted "$name"; then
-    tests/install.sh
+    tests/install.sh "$name"
     break
   fi
 done
 for name in "${suites[@]}"; do
   case $name in
-    node | browser | demo | examples | feeds | backends | stomp_node | stomp_browser) suite "$name" clients "$name" ;;
+    node | browser | demo | examples | feeds | admin | backends | stomp_node | stomp_browser) suite "$name" clients "$name" ;;
     *) suite "$name" "$name" ;;
   esac
 done

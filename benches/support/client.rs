@@ -15,6 +15,10 @@ pub enum Kind {
     Eventsource,
     /// A parked poll.
     Xhr,
+    FeedEvents,
+    FeedLines,
+    /// A feed's poll that waits.
+    FeedPoll,
 }
 
 /// How long a server may take for anything.
@@ -27,12 +31,30 @@ pub fn open(port: u16, endpoint: &str, kind: Kind, n: usize) -> io::Result<TcpSt
     stream.set_read_timeout(Some(PATIENCE))?;
     if kind != Kind::Bare {
         stream.write_all(&request(endpoint, kind, n))?;
-        read_until(&mut stream, opening(kind))?;
-    }
-    if kind == Kind::Xhr {
-        stream.write_all(&request(endpoint, kind, n))?;
+        let said = read_until(&mut stream, opening(kind))?;
+        if let Some(poll) = next_poll(endpoint, kind, n, &said) {
+            stream.write_all(&poll)?;
+        }
     }
     Ok(stream)
+}
+
+/// The next request of a client that has to ask for every answer, once it was `said` something.
+pub fn next_poll(endpoint: &str, kind: Kind, n: usize, said: &[u8]) -> Option<Vec<u8>> {
+    match kind {
+        Kind::Xhr => Some(request(endpoint, kind, n)),
+        Kind::FeedPoll => {
+            let after = field(said, "last-event-id: ").unwrap_or("1-0");
+            Some(get(&format!("{endpoint}/feed/topic/0?after={after}"), "application/json").into_bytes())
+        }
+        _ => None,
+    }
+}
+
+/// What stands behind this in an answer's head, up to the end of the line.
+fn field<'a>(answer: &'a [u8], name: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(answer).ok()?;
+    text.split_once(name)?.1.lines().next()
 }
 
 /// The request by which the `n`th client opens its session, or polls it.
@@ -44,11 +66,17 @@ pub fn request(endpoint: &str, kind: Kind, n: usize) -> Vec<u8> {
         Kind::SockjsWebsocket => handshake(&format!("{session}/websocket")),
         Kind::XhrStreaming => format!("POST {session}/xhr_streaming HTTP/1.1\r\n{HOST}\r\nContent-Length: 0\r\n\r\n"),
         Kind::Xhr => format!("POST {session}/xhr HTTP/1.1\r\n{HOST}\r\nContent-Length: 0\r\n\r\n"),
-        Kind::Eventsource => {
-            format!("GET {session}/eventsource HTTP/1.1\r\n{HOST}\r\nAccept: text/event-stream\r\n\r\n")
-        }
+        Kind::Eventsource => get(&format!("{session}/eventsource"), "text/event-stream"),
+        Kind::FeedEvents => get(&format!("{endpoint}/feed/topic/0"), "text/event-stream"),
+        Kind::FeedLines => get(&format!("{endpoint}/feed/topic/0"), "application/x-ndjson"),
+        Kind::FeedPoll => get(&format!("{endpoint}/feed/topic/0?wait=0"), "application/json"),
     }
     .into_bytes()
+}
+
+/// A request for a media type.
+pub fn get(target: &str, media: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\n{HOST}\r\nAccept: {media}\r\n\r\n")
 }
 
 /// The request by which the `n`th client sends over HTTP.
@@ -58,7 +86,7 @@ pub fn post(endpoint: &str, n: usize, body: &str) -> Vec<u8> {
     format!("POST {path} HTTP/1.1\r\n{HOST}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-const HOST: &str = "Host: localhost";
+pub const HOST: &str = "Host: localhost";
 
 fn handshake(path: &str) -> String {
     format!(
@@ -76,6 +104,9 @@ fn opening(kind: Kind) -> &'static [u8] {
         Kind::XhrStreaming => b"\r\no\n\r\n",
         Kind::Eventsource => b"data: o\r\n\r\n\r\n",
         Kind::Xhr => b"o\n",
+        Kind::FeedEvents => b"\n\n\r\n",
+        Kind::FeedLines => b"}\n\r\n",
+        Kind::FeedPoll => b"\r\n\r\n",
     }
 }
 

@@ -12,6 +12,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const LISTENER: Token = Token(usize::MAX);
@@ -53,6 +54,33 @@ pub fn fanout() -> io::Result<()> {
         Ok(())
     })
 }
+
+/// The first connection says how many bytes are written to each of the others that says something, as four bytes.
+#[tokio::main(flavor = "current_thread")]
+pub async fn replay() -> io::Result<()> {
+    let listener = byway::server::Server::bind(roles::ANYWHERE)?;
+    roles::announce(listener.local_addr()?)?;
+    let mut order = [0; 4];
+    listener.accept().await?.0.read_exact(&mut order).await?;
+    let bytes: Arc<[u8]> = message(u32::from_be_bytes(order) as usize).into();
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let bytes = Arc::clone(&bytes);
+        tokio::spawn(async move {
+            let mut asked = [0; 1024];
+            while stream.read(&mut asked).await? > 0 {
+                for piece in bytes.chunks(PIECE) {
+                    stream.write_all(piece).await?;
+                }
+            }
+            io::Result::Ok(())
+        });
+    }
+}
+
+/// How many bytes a server hands to the kernel in one go.
+const PIECE: usize = 16 * 1024;
 
 /// One epoll loop; `react` is given what one read of a connection returned.
 fn serve(mut react: impl FnMut(&mut [TcpStream], usize, &mut [u8]) -> io::Result<()>) -> io::Result<()> {

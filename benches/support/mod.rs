@@ -1,7 +1,9 @@
 //! The parts of the benchmark.
 
+pub mod api;
 pub mod client;
 pub mod compare;
+pub mod feeds;
 pub mod floors;
 pub mod memory;
 pub mod processes;

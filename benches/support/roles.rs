@@ -1,6 +1,6 @@
 //! What a child process can be.
 
-use super::{floors, processes, server, tokens};
+use super::{api, floors, processes, server, tokens};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -14,6 +14,10 @@ pub enum Role {
     Echo,
     /// Writes the same bytes to every connection when told to.
     Fanout,
+    /// Writes the same bytes to every connection that asks.
+    Replay,
+    /// A handler that takes JSON and answers some, and nothing else.
+    Json,
     /// hyper's upgrade, and no session behind it.
     Upgrade,
 }
@@ -25,6 +29,8 @@ impl Role {
             Self::Tokens => "tokens",
             Self::Echo => "echo",
             Self::Fanout => "fanout",
+            Self::Replay => "replay",
+            Self::Json => "json",
             Self::Upgrade => "upgrade",
         }
     }
@@ -38,6 +44,8 @@ pub fn play(role: Role) -> io::Result<()> {
         Role::Tokens => server::run(tokens::routes),
         Role::Echo => floors::echo(),
         Role::Fanout => floors::fanout(),
+        Role::Replay => floors::replay(),
+        Role::Json => server::run(api::floor),
         Role::Upgrade => floors::upgrade(),
     }
 }

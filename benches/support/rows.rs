@@ -1,7 +1,9 @@
 //! The table's rows: what is measured, and what it may cost.
 
+use super::api::Publish;
 use super::client::{self, Kind};
 use super::compare::compare;
+use super::feeds::{self, Replay};
 use super::memory;
 use super::report::Measured;
 use super::stomp::{self, Ids};
@@ -27,7 +29,13 @@ pub enum What {
     Connect,
     /// With a token that is signed so.
     ConnectWith(&'static str),
+    /// History to this many readers at once.
+    Replay(usize),
+    /// Over the HTTP API, so many messages in a request.
+    Api(usize),
     Memory(Kind),
+    /// An idle feed, or a poll that waits.
+    MemoryOfFeed(Kind),
     /// With this many subscriptions.
     MemoryOfStomp(Ids, usize),
 }
@@ -46,6 +54,10 @@ const fn raw(kind: Kind) -> Audience {
 
 const fn stomp(kind: Kind) -> Audience {
     Audience::Stomp(kind, Ids::Counted)
+}
+
+const fn feed(kind: Kind) -> Audience {
+    Audience::Feed(kind)
 }
 
 const OWN_IDS: Audience = Audience::Stomp(Kind::Websocket, Ids::Own);
@@ -76,6 +88,14 @@ pub const ALL: &[Row] = &[
     row("stomp-xhr-poll-5000", What::Fanout(stomp(Kind::Xhr), 5000, 1), None),
     row("stomp-publish-window-1", What::Publish(100, 1), None),
     row("stomp-publish-window-16", What::Publish(100, 16), None),
+    row("feed-events-500", What::Fanout(feed(Kind::FeedEvents), 500, 1), None),
+    row("feed-events-5000", What::Fanout(feed(Kind::FeedEvents), 5000, 1), None),
+    row("feed-events-burst-16", What::Fanout(feed(Kind::FeedEvents), 500, 16), None),
+    row("feed-lines-500", What::Fanout(feed(Kind::FeedLines), 500, 1), None),
+    row("feed-poll-500", What::Fanout(feed(Kind::FeedPoll), 500, 1), None),
+    row("feed-replay-1000", What::Replay(1000), None),
+    row("api-publish", What::Api(1), None),
+    row("api-publish-100", What::Api(100), None),
     row("open", What::Open, Some(2.0)),
     row("connect", What::Connect, None),
     row("connect-hs256", What::ConnectWith("hs256"), None),
@@ -85,6 +105,9 @@ pub const ALL: &[Row] = &[
     row("memory-sockjs-websocket", What::Memory(Kind::SockjsWebsocket), None),
     row("memory-eventsource", What::Memory(Kind::Eventsource), Some(12.0)),
     row("memory-xhr-poll", What::Memory(Kind::Xhr), Some(12.0)),
+    row("memory-feed-events", What::MemoryOfFeed(Kind::FeedEvents), Some(12.0)),
+    row("memory-feed-lines", What::MemoryOfFeed(Kind::FeedLines), Some(12.0)),
+    row("memory-feed-poll", What::MemoryOfFeed(Kind::FeedPoll), Some(12.0)),
     row("memory-stomp", What::MemoryOfStomp(Ids::Counted, 1), Some(4.0)),
     row("memory-stomp-10", What::MemoryOfStomp(Ids::Counted, 10), None),
     row("memory-stomp-own-ids", What::MemoryOfStomp(Ids::Own, 1), None),
@@ -107,6 +130,17 @@ impl What {
             Self::Open => opening(Opening::raw()?, settings),
             Self::Connect => opening(Opening::stomp()?, settings),
             Self::ConnectWith(signature) => opening(Opening::with_token(signature)?, settings),
+            Self::Replay(readers) => {
+                let mut byway = Replay::byway(readers / settings.fewer)?;
+                compare(&mut Replay::floor(&byway)?, &mut byway, settings.time)
+            }
+            Self::Api(batch) => {
+                let mut byway = Publish::byway(batch)?;
+                compare(&mut Publish::floor(&byway)?, &mut byway, settings.time)
+            }
+            Self::MemoryOfFeed(kind) => {
+                memory::of_idle(settings.sessions, |port, n| client::open(port, feeds::ENDPOINT, kind, n))
+            }
             Self::Memory(kind) => {
                 memory::of_idle(settings.sessions, |port, n| client::open(port, "/subscribe", kind, n))
             }
@@ -118,7 +152,7 @@ impl What {
 
     pub fn unit(&self) -> &'static str {
         match self {
-            Self::Memory(_) | Self::MemoryOfStomp(..) => "KiB",
+            Self::Memory(_) | Self::MemoryOfFeed(_) | Self::MemoryOfStomp(..) => "KiB",
             _ => "us",
         }
     }

@@ -1,6 +1,6 @@
 //! Byway, as the benchmark loads it.
 
-use super::{client, roles, stomp};
+use super::{api, client, feeds, roles, stomp};
 use byway::messaging::Text;
 use byway::server::{Server, ServerSettings};
 use byway::{Byway, Handler, Message, SessionHandle, Settings, Stomp};
@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 /// Every member's message, in bytes.
-const PAYLOAD: usize = 100;
+pub const PAYLOAD: usize = 100;
 
 #[tokio::main(flavor = "current_thread")]
 pub async fn run(routes: fn() -> io::Result<Route>) -> io::Result<()> {
@@ -27,12 +27,19 @@ pub fn routes() -> io::Result<Route> {
     let publish_stomp = Publish(move || {
         messenger.send_payload("/topic/0", Text(client::payload(PAYLOAD).into())).expect("the hub keeps up");
     });
+    let (feeds, feeding) = feeds::byway()?;
+    let publish_feed = Publish(move || {
+        feeding.send_payload("/topic/0", Text(client::payload(PAYLOAD).into())).expect("the hub keeps up");
+    });
     Ok(Route::new()
         .nest("/echo", endpoint(Echo)?.endpoint())
         .nest("/subscribe", subscribers.endpoint())
         .nest("/publish", endpoint(publish)?.endpoint())
         .nest(stomp::ENDPOINT, stomp.endpoint())
-        .nest("/publish-stomp", endpoint(publish_stomp)?.endpoint()))
+        .nest("/publish-stomp", endpoint(publish_stomp)?.endpoint())
+        .nest(feeds::ENDPOINT, feeds.endpoint())
+        .nest("/publish-feed", endpoint(publish_feed)?.endpoint())
+        .nest("/site", api::site()?))
 }
 
 /// What measures, rather than limits.

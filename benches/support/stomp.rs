@@ -89,6 +89,7 @@ fn end_of_message(kind: Kind) -> &'static [u8] {
         Kind::XhrStreaming => b"\"]\n\r\n",
         Kind::Eventsource => b"\"]\r\n\r\n\r\n",
         Kind::Xhr => b"\"]\n",
+        Kind::FeedEvents | Kind::FeedLines | Kind::FeedPoll => panic!("feeds speak no STOMP"),
     }
 }
 

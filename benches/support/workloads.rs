@@ -2,6 +2,7 @@
 
 use super::client::{self, Kind};
 use super::compare::Workload;
+use super::feeds;
 use super::processes::Process;
 use super::roles::Role;
 use super::stomp::{self, Ids};
@@ -80,7 +81,7 @@ impl Workload for Echo {
             connection.write_all(batch)?;
         }
         let (mut left, mut echoed) = (missing.len(), 0);
-        swarm.read(|connection, at, messages| {
+        swarm.read(|connection, at, messages, _| {
             missing[at] -= messages;
             if missing[at] > 0 || messages == 0 {
                 return Ok(true);
@@ -105,11 +106,13 @@ pub enum Audience {
     Raw(Kind),
     /// The subscribers of a topic.
     Stomp(Kind, Ids),
+    /// The readers of a feed of a topic with a history.
+    Feed(Kind),
 }
 
 impl Audience {
     fn kind(self) -> Kind {
-        let (Self::Raw(kind) | Self::Stomp(kind, _)) = self;
+        let (Self::Raw(kind) | Self::Stomp(kind, _) | Self::Feed(kind)) = self;
         kind
     }
 
@@ -117,6 +120,7 @@ impl Audience {
         match self {
             Self::Raw(_) => "/subscribe",
             Self::Stomp(..) => stomp::ENDPOINT,
+            Self::Feed(_) => feeds::ENDPOINT,
         }
     }
 
@@ -124,19 +128,20 @@ impl Audience {
         match self {
             Self::Raw(_) => "/publish",
             Self::Stomp(..) => "/publish-stomp",
+            Self::Feed(_) => "/publish-feed",
         }
     }
 
     fn open(self, port: u16, n: usize) -> io::Result<TcpStream> {
         match self {
-            Self::Raw(kind) => client::open(port, self.endpoint(), kind, n),
+            Self::Raw(kind) | Self::Feed(kind) => client::open(port, self.endpoint(), kind, n),
             Self::Stomp(kind, ids) => stomp::open(port, kind, n, &stomp::topics(ids, n, 1)),
         }
     }
 
     /// The request for the next answer, where one has to ask for each.
-    fn polls(self, n: usize) -> Option<Vec<u8>> {
-        (self.kind() == Kind::Xhr).then(|| client::request(self.endpoint(), self.kind(), n))
+    fn polls(self, n: usize, said: &[u8]) -> Option<Vec<u8>> {
+        client::next_poll(self.endpoint(), self.kind(), n, said)
     }
 }
 
@@ -190,10 +195,11 @@ impl Fanout {
         Ok(())
     }
 
-    /// Whoever polls has to ask anew for every answer.
+    /// Whoever polls has to ask anew for every answer. All were said the same.
     fn poll_again(&mut self) -> io::Result<()> {
+        let said = self.swarm.last().to_vec();
         for (n, connection) in self.swarm.connections.iter_mut().enumerate() {
-            if let Some(request) = self.audience.polls(n) {
+            if let Some(request) = self.audience.polls(n, &said) {
                 connection.write_all(&request)?;
             }
         }
@@ -211,9 +217,9 @@ impl Workload for Fanout {
         let subscribers = swarm.connections.len();
         publisher.write_all(order)?;
         let mut missing = subscribers * *counted;
-        swarm.read(|connection, at, messages| {
+        swarm.read(|connection, at, messages, said| {
             missing -= messages;
-            if let Some(request) = audience.polls(at).filter(|_| messages > 0) {
+            if let Some(request) = audience.polls(at, said).filter(|_| messages > 0) {
                 connection.write_all(&request)?;
             }
             Ok(missing > 0)

@@ -25,12 +25,14 @@ fn table(parts: &Parts, local: SocketAddr, api: Option<SocketAddr>) -> Table {
     let scheme = if parts.tls.is_some() { "https" } else { "http" };
     let url = |address: SocketAddr, path: &str| format!("{scheme}://{}{path}", reachable(address));
     let mut rows: Vec<_> = rows(&parts.site).into_iter().map(|(path, what)| (url(local, &path), what)).collect();
-    rows.extend(api.map(|address| (url(address, API.0), API.1.to_owned())));
+    let of_api = |address| api_rows(&parts.site).map(move |(path, what)| (url(address, &path), what));
+    rows.extend(api.into_iter().flat_map(of_api));
     let note = local.ip().is_unspecified().then(|| format!("Listening on every address, port {}.", local.port()));
     Table { note, rows }
 }
 
 const API: (&str, &str) = ("/api/docs", "HTTP API");
+const ADMIN: (&str, &str) = ("/admin", "admin page");
 
 fn rows(site: &Site) -> Vec<(String, String)> {
     let row = |path: &str, what: &str| (path.to_owned(), what.to_owned());
@@ -44,9 +46,14 @@ fn rows(site: &Site) -> Vec<(String, String)> {
         rows.extend([row("/health", "health"), row("/metrics", "Prometheus metrics")]);
     }
     if site.has_api_here() {
-        rows.push(row(API.0, API.1));
+        rows.extend(api_rows(site));
     }
     rows
+}
+
+fn api_rows(site: &Site) -> impl Iterator<Item = (String, String)> {
+    let admin = site.admin.as_ref().map(|_| ADMIN);
+    std::iter::once(API).chain(admin).map(|(path, what)| (path.to_owned(), what.to_owned()))
 }
 
 fn what(endpoint: &Mounted) -> String {

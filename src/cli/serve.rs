@@ -3,7 +3,7 @@
 use super::signals::Signals;
 use super::{banner, log};
 use byway::config::Parts;
-use byway::server::{Health, Server, Stopped};
+use byway::server::{Connections, Health, Server, Stopped};
 use futures_util::FutureExt;
 use std::io;
 use std::net::SocketAddr;
@@ -60,8 +60,9 @@ async fn run(parts: Parts) -> Result<Ending, String> {
     announce(&parts, local);
     let (stop, stopping) = oneshot::channel();
     let stopping = async { stopping.await.unwrap_or_default() }.shared();
+    let connections = server.connections();
     let serving = server.serve(listener, routes, stopping.clone());
-    let serving_api = serve_api(&parts, api.map(|(listener, _)| listener), stopping);
+    let serving_api = serve_api(&parts, api.map(|(listener, _)| listener), &connections, stopping);
     tokio::select! {
         stopped = futures_util::future::try_join(serving, serving_api) => match stopped {
             Ok((all, api)) => Ok(Ending::Stopped(together(all, api))),
@@ -84,10 +85,13 @@ async fn second_signal(mut signals: Signals, health: Health, stop: oneshot::Send
 async fn serve_api(
     parts: &Parts,
     listener: Option<TcpListener>,
+    connections: &Arc<Connections>,
     stop: impl Future<Output = ()>,
 ) -> io::Result<Stopped> {
     match listener {
-        Some(listener) => bare_server(parts).serve(listener, parts.site.api_routes(), stop).await,
+        Some(listener) => {
+            with_admin(bare_server(parts), parts).serve(listener, parts.site.api_routes(connections), stop).await
+        }
         None => Ok(Stopped { sessions_told: 0, connections_left: 0 }),
     }
 }
@@ -111,10 +115,16 @@ fn bare_server(parts: &Parts) -> Server {
 fn server(parts: &Parts) -> Server {
     let server = bare_server(parts);
     let server = parts.site.endpoints.iter().fold(server, |server, endpoint| server.drain(endpoint.byway.clone()));
-    match &parts.site.hooks {
+    let server = match &parts.site.hooks {
         Some(hooks) => server.hooks(Arc::clone(hooks)),
         None => server,
-    }
+    };
+    if parts.site.has_api_here() { with_admin(server, parts) } else { server }
+}
+
+/// Those who look at the admin page are told that the server stops.
+fn with_admin(server: Server, parts: &Parts) -> Server {
+    parts.site.admin.iter().fold(server, |server, admin| server.drain(admin.endpoint().clone()))
 }
 
 fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {

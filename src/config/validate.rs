@@ -3,7 +3,7 @@
 use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::node::Stomp;
 use crate::policy::TrustedProxies;
-use crate::server::{Application, Mounted, ServerSettings, Site, tls_config};
+use crate::server::{Admin, Application, CommonSettings, Mounted, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_rustls::rustls;
@@ -43,6 +43,7 @@ impl Config {
         let mounted =
             self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(name, &security)));
         let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
+        let admin = keep(&mut problems, Admin::new(&self.api, &endpoints).map_err(Problem::from)).flatten();
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -58,11 +59,25 @@ impl Config {
                 metrics: self.metrics,
                 endpoints,
                 api: self.api.clone(),
+                admin,
+                common: self.common(),
                 api_counts: Arc::default(),
                 hooks: security.hooks.clone(),
             },
             security,
         })
+    }
+
+    fn common(&self) -> CommonSettings {
+        CommonSettings {
+            server: self.server.settings(),
+            stomp: self.stomp.clone(),
+            broker: self.broker.clone(),
+            messaging: self.messaging.clone(),
+            rates: self.rates.clone(),
+            feeds: self.feeds.clone(),
+            failures_per_minute: self.auth.failures_per_minute,
+        }
     }
 
     /// The demo page speaks to `/chat`.

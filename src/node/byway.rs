@@ -286,6 +286,7 @@ impl Node {
         drop(std::mem::take(&mut *cell.memberships.lock()));
         // Nobody takes messages out any more, so nobody may wait for room.
         cell.discard_inbox();
+        cell.untap();
         self.counters.ended(disconnect);
         log_ending(cell, disconnect);
         true

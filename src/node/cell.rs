@@ -4,7 +4,8 @@ use super::byway::Node;
 use super::group::Membership;
 use super::inbox::Inbox;
 use super::now;
-use crate::model::{Disconnect, Principal, SessionId, Transport};
+use super::tap::{Direction, Tap};
+use crate::model::{Disconnect, Message, Principal, SessionId, Transport};
 use crate::session::{Outgoing, SendError, Session, WriteProgress};
 use futures_util::task::AtomicWaker;
 use http::Extensions;
@@ -46,6 +47,8 @@ struct Edge {
     corked: bool,
     /// The hub has queued something and will flush.
     dirty: bool,
+    /// Somebody watches.
+    tap: Option<Box<Tap>>,
 }
 
 /// What a driver looks at in each turn.
@@ -74,7 +77,7 @@ impl Cell {
             who,
             opened_at: now(),
             node,
-            edge: Mutex::new(Edge { session, writer: None, blocked: false, corked: false, dirty: false }),
+            edge: Mutex::new(Edge { session, writer: None, blocked: false, corked: false, dirty: false, tap: None }),
             driver: AtomicWaker::new(),
             receiver: AtomicWaker::new(),
             inbox,
@@ -163,14 +166,18 @@ impl Cell {
 
     /// Counts a client's message, and corks for its handler. False when it came too late: one frame may hold messages
     /// behind the one that ended the session.
-    pub(super) fn take_up(&self, len: usize) -> bool {
+    pub(super) fn take_up(&self, message: &Message) -> bool {
         let mut edge = self.edge.lock();
         if !edge.session.is_open() {
             return false;
         }
-        edge.session.received(len);
-        edge.corked = true;
+        edge.receive(message);
         true
+    }
+
+    /// The same for a message that came by POST, which counts also when the session has ended since.
+    pub(super) fn take_out(&self, message: &Message) {
+        self.edge.lock().receive(message);
     }
 
     /// Writes what was queued since [`cork`](Self::cork), and tells what the driver has to look after.
@@ -213,6 +220,22 @@ impl Cell {
         edge.flush(self);
     }
 
+    /// Lets somebody watch, from now to the session's end.
+    pub(super) fn tap(&self, tap: Tap) {
+        let mut edge = self.edge.lock();
+        edge.tap = edge.session.is_open().then(|| Box::new(tap));
+    }
+
+    /// Nothing more goes through the session.
+    pub(super) fn untap(&self) {
+        self.edge.lock().tap = None;
+    }
+
+    /// Shows a message that does not go through the queue in the ordinary way.
+    pub(super) fn show(&self, direction: Direction, message: &Message) {
+        self.edge.lock().show(direction, message);
+    }
+
     pub(super) fn wake_driver(&self) {
         self.driver.wake();
     }
@@ -237,6 +260,20 @@ impl Edge {
         }
     }
 
+    fn receive(&mut self, message: &Message) {
+        self.session.received(message.len());
+        self.show(Direction::In, message);
+        self.corked = true;
+    }
+
+    fn show(&mut self, direction: Direction, message: &Message) {
+        if let Some(tap) = &mut self.tap
+            && !tap.show(direction, message)
+        {
+            self.tap = None;
+        }
+    }
+
     fn status(&self) -> Status {
         Status { open: self.session.is_open(), blocked: self.blocked, deadline: self.session.poll_timeout() }
     }
@@ -253,6 +290,9 @@ impl Edge {
 
     fn queue(&mut self, cell: &Cell, message: Arc<Outgoing>) -> Result<(), SendError> {
         self.make_room(cell, &message);
+        if self.session.is_open() {
+            self.show(Direction::Out, message.message());
+        }
         let sent = self.session.send(message, now);
         if sent == Err(SendError::SlowConsumer) {
             cell.driver.wake();

@@ -195,8 +195,7 @@ impl Driver {
         let open = self.poll_background(cx);
         match self.cell.inbox.as_ref().and_then(|inbox| inbox.pop()) {
             Some(message) => {
-                self.cell.with(|session| session.received(message.len()));
-                self.cell.cork();
+                self.cell.take_out(&message);
                 Poll::Ready(Some(message))
             }
             None if open => Poll::Pending,
@@ -211,7 +210,7 @@ impl Driver {
         loop {
             let Input::Socket(socket) = &mut self.input else { return Poll::Ready(None) };
             if let Some(message) = socket.messages.pop_front() {
-                return Poll::Ready(self.cell.take_up(message.len()).then_some(message));
+                return Poll::Ready(self.cell.take_up(&message).then_some(message));
             }
             if socket.decode_backlog(&self.cell) {
                 continue;

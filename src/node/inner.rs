@@ -2,6 +2,7 @@
 
 use super::cell::Cell;
 use super::now;
+use super::tap::Direction;
 use crate::model::Disconnect;
 use crate::session::{Deadline, Ending, KeepAlive, Outgoing};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ impl Cell {
 
     /// See [`Session::close_with_last_words`](crate::session::Session::close_with_last_words).
     pub(crate) fn close_with_last_words(&self, disconnect: Disconnect, last_words: Arc<Outgoing>) {
+        self.show(Direction::Out, last_words.message());
         self.update(|session| session.close_with_last_words(disconnect, last_words, now()));
     }
 }

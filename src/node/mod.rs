@@ -20,6 +20,7 @@ mod registry;
 mod settings;
 mod stats;
 mod stomp;
+mod tap;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ pub(crate) use feed::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Polled};
 pub(crate) use io::{Io, Upgraded};
 pub(crate) use receiver::Receiver;
 pub(crate) use registry::{Lookup, OpenError};
+pub(crate) use tap::{Direction, Seen, Watching};
 
 /// The clock of everything that runs: tokio's, so that tests can pause it.
 pub(crate) fn now() -> std::time::Instant {

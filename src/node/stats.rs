@@ -23,6 +23,8 @@ pub struct Stats {
     pub limit_hits: BTreeMap<&'static str, u64>,
     /// How often a client failed to show who it is.
     pub connect_failures: u64,
+    /// Publications to topics and queues that the broker took, from clients and from the application.
+    pub published: u64,
     /// What was carried, by all sessions together.
     pub traffic: Traffic,
     /// Messages that wait in outbound queues now.

@@ -5,15 +5,16 @@ use super::{Byway, Handler, Io, Opening, SessionHandle, Settings, SocketInput, U
 use crate::model::{Disconnect, Message, Transport};
 use crate::protocol::websocket::{Compression, Decoder, Limits};
 use crate::session::{Deadline, Ending, KeepAlive, Outgoing, SendError, SocketKind};
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use std::io;
 use std::net::Ipv4Addr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Remembers how sessions ended.
 #[derive(Clone, Default)]
@@ -51,6 +52,11 @@ impl AsyncWrite for Broken {
 }
 
 fn open(byway: &Byway, io: Io) {
+    upgrade(byway, async { Some(io) });
+}
+
+/// A request that was answered 101, and its connection to come.
+fn upgrade(byway: &Byway, io: impl Future<Output = Option<Io>> + Send + 'static) {
     let opening = Opening {
         transport: Transport::RawWebsocket,
         principal: None,
@@ -58,10 +64,12 @@ fn open(byway: &Byway, io: Io) {
         protocol: None,
         token: None,
     };
-    let decoder = Decoder::new(Limits::default(), Compression::None);
-    let upgraded = Upgraded { io, early: Default::default(), permit: None };
-    let input = SocketInput { upgraded, decoder, sockjs: None };
-    byway.0.upgrade(opening, SocketKind { sockjs: false, deflate: None }, async { Some(input) });
+    let input = |io| SocketInput {
+        upgraded: Upgraded { io, early: Default::default(), permit: None },
+        decoder: Decoder::new(Limits::default(), Compression::None),
+        sockjs: None,
+    };
+    byway.0.upgrade(opening, SocketKind { sockjs: false, deflate: None }, async move { io.await.map(input) });
 }
 
 #[tokio::test]
@@ -159,6 +167,27 @@ async fn many_messages_go_out_in_order_and_last_words_behind_them() {
     assert_eq!(session.send(outgoing("4")), Err(SendError::Closed));
     let expected = r"\x81\x011\x81\x012\x81\x013\x81\x03bye\x88\x10\x03\xe8Normal closure";
     assert_eq!(everything(client).await, expected);
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_sockets_whose_101_is_written_and_whose_session_is_still_to_open_and_tells_them() {
+    let (byway, session, client) = at_rest().await;
+    session.close(Disconnect::NORMAL);
+    everything(client).await;
+    let ((opens, opened), (breaks_off, broken_off)) = (oneshot::channel(), oneshot::channel::<Io>());
+    upgrade(&byway, async { opened.await.ok() });
+    upgrade(&byway, async { broken_off.await.ok() });
+    let mut draining = pin!(byway.drain(Duration::from_secs(20)));
+    drop(breaks_off);
+    for _ in 0..10 {
+        assert_eq!(draining.as_mut().now_or_never(), None);
+        tokio::task::yield_now().await;
+    }
+    let (ours, client) = duplex(1024);
+    assert!(opens.send(Io::Stream(Box::new(ours))).is_ok());
+    let (drained, said) = tokio::join!(draining, everything(client));
+    assert_eq!(said, r"\x88\x16\x03\xe9Server shutting down");
+    assert_eq!((drained.told, drained.left), (0, 0));
 }
 
 /// An application that demands signs of life, and is at work with a message until the test lets go.

@@ -15,16 +15,17 @@ pub(super) struct Asset {
     cache_control: &'static str,
     body: Bytes,
     tag: String,
+    policy: &'static str,
 }
 
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const SVG: &str = "image/svg+xml";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+pub(super) const CSS: &str = "text/css; charset=utf-8";
+pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
+pub(super) const SVG: &str = "image/svg+xml";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The name does not change with the content: browsers ask each time, and mostly get 304.
-const REVALIDATED: &str = "no-cache";
+pub(super) const REVALIDATED: &str = "no-cache";
 /// The name has the version in it.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
@@ -79,9 +80,19 @@ fn index_page() -> Bytes {
 }
 
 impl Asset {
-    fn new(path: &'static str, content_type: &'static str, cache_control: &'static str, body: Bytes) -> Self {
+    pub(super) fn new(
+        path: &'static str,
+        content_type: &'static str,
+        cache_control: &'static str,
+        body: Bytes,
+    ) -> Self {
         let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(Sha1::digest(&body)));
-        Self { path, content_type, cache_control, body, tag }
+        Self { path, content_type, cache_control, body, tag, policy: POLICY }
+    }
+
+    /// The same under another Content-Security-Policy.
+    pub(super) fn under(self, policy: &'static str) -> Self {
+        Self { policy, ..self }
     }
 
     /// RFC 9110, section 13.1.2: tags are compared weakly, since proxies that compress weaken them.
@@ -98,7 +109,7 @@ impl Endpoint for Asset {
         let response = Response::builder()
             .header(header::ETAG, &self.tag)
             .header(header::CACHE_CONTROL, self.cache_control)
-            .header(header::CONTENT_SECURITY_POLICY, POLICY)
+            .header(header::CONTENT_SECURITY_POLICY, self.policy)
             .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
             .header(header::REFERRER_POLICY, "same-origin");
         let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| self.is_known(tags));
@@ -109,24 +120,26 @@ impl Endpoint for Asset {
     }
 }
 
+/// All files in a folder and in those within it.
+#[cfg(test)]
+pub(super) fn files_below(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let mut names: Vec<_> = files.iter().map(|path| path.to_str().unwrap().to_owned()).collect();
+    names.extend(folders.iter().flat_map(|folder| files_below(folder.to_str().unwrap())));
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
-
-    fn files_below(folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-        let mut names: Vec<_> = files.iter().map(|path| path.to_str().unwrap().to_owned()).collect();
-        names.extend(folders.iter().flat_map(|folder| files_below(folder)));
-        names
-    }
 
     #[test]
     fn every_file_of_the_page_is_in_the_table() {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
-        let mut files = files_below(Path::new(root));
-        files.retain(|file| !file.ends_with("README.md"));
+        let mut files = files_below(root);
+        // The admin page has a table of its own.
+        files.retain(|file| !file.ends_with("README.md") && !file.contains("/static/admin/"));
         let mut on_disk: Vec<_> = files.iter().map(|file| file.replace(root, "/static")).collect();
         on_disk.sort();
         let mut served: Vec<_> = assets().iter().map(|asset| asset.path.to_owned()).collect();

@@ -118,6 +118,9 @@ impl Writer<'_, '_> {
         self.counters("byway_bytes", "Bytes of messages, without framing", |stats| {
             both_ways(stats.traffic.bytes_in, stats.traffic.bytes_out)
         })?;
+        self.counters("byway_published", "Publications that topics and queues took", |stats| {
+            vec![(None, stats.published)]
+        })?;
         self.counters("byway_messages_dropped", "Messages that a full queue lost", |stats| {
             vec![(None, stats.traffic.dropped)]
         })?;

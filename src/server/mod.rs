@@ -5,6 +5,7 @@
 //! client leaves, and a stop that counts everything. docs/architecture.md has the list.
 
 mod accept;
+mod admin;
 mod admission;
 mod api;
 mod application;
@@ -17,6 +18,7 @@ mod guarded;
 mod head;
 mod health;
 mod held;
+mod limits;
 mod metrics;
 mod routes;
 mod settings;
@@ -24,10 +26,12 @@ mod stall;
 mod tls;
 
 pub use accept::{Server, Stopped};
+pub use admin::Admin;
 pub use admission::Connections;
 pub use api::{ApiCounts, ApiKeySettings, ApiSettings, KeyHash, Permission};
 pub use application::Application;
 pub use health::Health;
+pub use limits::CommonSettings;
 pub use routes::{Mounted, Site};
 pub use settings::ServerSettings;
 pub use tls::{TlsError, tls_config};

@@ -2,7 +2,7 @@
 
 use super::assets::assets;
 use super::metrics::Metrics;
-use super::{ApiCounts, ApiSettings, Application, Connections, Health, api};
+use super::{Admin, ApiCounts, ApiSettings, Application, CommonSettings, Connections, Health, admin, api};
 use crate::hooks::Hooks;
 use crate::messaging::Messenger;
 use crate::node::Byway;
@@ -39,6 +39,10 @@ pub struct Site {
     pub metrics: bool,
     /// The HTTP API, which is there if it has keys.
     pub api: ApiSettings,
+    /// The admin page, which is where the API is.
+    pub admin: Option<Admin>,
+    /// What the endpoints and the server were told, for the admin page to show.
+    pub common: CommonSettings,
     /// What the API has done.
     pub api_counts: Arc<ApiCounts>,
     /// The hooks of all endpoints, if there are any.
@@ -47,7 +51,7 @@ pub struct Site {
 
 impl Site {
     /// The paths that no endpoint can have, because something else is there.
-    pub const RESERVED: [&str; 4] = [api::PATH, "/health", "/metrics", "/static"];
+    pub const RESERVED: [&str; 5] = [admin::PATH, api::PATH, "/health", "/metrics", "/static"];
 
     /// All routes. `health` is what `/health` asks, `connections` what `/metrics` reports.
     pub fn routes(
@@ -71,7 +75,7 @@ impl Site {
             routes = routes.at("/health", get(health.clone())).at("/metrics", get(metrics));
         }
         if self.has_api_here() {
-            routes = routes.nest(api::PATH, api::routes(&self.api, &self.endpoints, &self.api_counts));
+            routes = self.with_api(routes, connections);
         }
         helpful(routes, self.not_found())
     }
@@ -81,10 +85,15 @@ impl Site {
         self.api.is_on() && self.api.listen.is_none()
     }
 
-    /// The routes of an API that has an address of its own.
-    pub fn api_routes(&self) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
-        let routes = Route::new().nest(api::PATH, api::routes(&self.api, &self.endpoints, &self.api_counts));
+    /// The routes of an API that has an address of its own. `connections` are those of the server with the endpoints.
+    pub fn api_routes(&self, connections: &Arc<Connections>) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
+        let routes = self.with_api(Route::new(), connections);
         helpful(routes, "404: nothing is served here. What is: /api/docs\n".to_owned())
+    }
+
+    fn with_api(&self, routes: Route, connections: &Arc<Connections>) -> Route {
+        let routes = routes.nest(api::PATH, api::routes(&self.api, &self.endpoints, &self.common, &self.api_counts));
+        self.admin.iter().fold(routes, |routes, admin| admin.mount(routes, connections))
     }
 
     /// What a wrong path is answered with.

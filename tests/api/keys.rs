@@ -98,6 +98,7 @@ async fn everybody_may_read_the_description_and_it_names_every_operation() {
     let expected = [
         "/destinations",
         "/history",
+        "/overview",
         "/presence",
         "/publish",
         "/revocations",

@@ -1,5 +1,6 @@
 use crate::client::{ask, connect, get, get_with, post, websocket};
 use crate::process::{Byway, Folder, run};
+use std::io::{Read, Write};
 use tungstenite::Message;
 
 /// A new key, and its hash.
@@ -11,7 +12,11 @@ fn new_key() -> (String, String) {
 }
 
 fn file(hash: &str, more: &str) -> Folder {
-    let key = format!("{{ name = \"backend\", hash = \"{hash}\", allow = [\"publish\", \"read\"] }}");
+    file_allowing("\"publish\", \"read\"", hash, more)
+}
+
+fn file_allowing(allow: &str, hash: &str, more: &str) -> Folder {
+    let key = format!("{{ name = \"backend\", hash = \"{hash}\", allow = [{allow}] }}");
     Folder::new().with("byway.toml", &format!("[api]\nkeys = [{key}]\n{more}"))
 }
 
@@ -43,6 +48,26 @@ fn an_api_with_an_address_of_its_own_is_nowhere_else_and_stops_with_the_rest() {
     let elsewhere = get(address, "/stomp");
     assert_eq!((elsewhere.status(), elsewhere.body.ends_with("What is: /api/docs\n")), ("404", true));
     byway.signal("TERM");
+    assert_eq!(byway.exit_code(), 0);
+}
+
+#[test]
+fn the_admin_page_is_where_the_api_is_and_those_who_look_are_told_that_the_server_stops() {
+    let (key, hash) = new_key();
+    let file = file_allowing("\"admin\"", &hash, "listen = \"127.0.0.1:0\"");
+    let mut byway = Byway::start_in(file, &["--workers", "1"]);
+    let row = byway.table.lines().find(|line| line.ends_with("/admin  admin page")).expect("a row").to_owned();
+    let address = row.split("://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
+    assert_eq!((get(address, "/admin").status(), get(&byway.address, "/admin").status()), ("200", "404"));
+    let mut feed = connect(address);
+    let target = "/admin/live/feed/topic/stats?format=lines";
+    write!(feed, "GET {target} HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n").expect("it is taken");
+    let mut told = vec![0; 64];
+    feed.read_exact(&mut told).expect("an answer");
+    byway.signal("TERM");
+    feed.read_to_end(&mut told).expect("an end");
+    let told = String::from_utf8(told).expect("text");
+    assert!(told.starts_with("HTTP/1.0 200") && told.contains("Server shutting down"), "{told}");
     assert_eq!(byway.exit_code(), 0);
 }
 

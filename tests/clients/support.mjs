@@ -90,12 +90,13 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 const START_MS = 20_000;
 const STOP_MS = 5_000;
 
-/** Starts the server under test on a free loopback port; `settings` are variables for it. */
-export async function startServer({ program = process.env.BYWAY_TEST_SERVER, flags = [], env: settings = {} } = {}) {
+/** Starts the server under test on a free loopback port, or at `listen`; `settings` are variables for it. */
+export async function startServer(options = {}) {
+  const { program = process.env.BYWAY_TEST_SERVER, flags = [], env: settings = {}, listen = '127.0.0.1:0' } = options;
   assert.ok(program, 'BYWAY_TEST_SERVER (or BYWAY, for the demo) must name the program to run');
   // What is meant for the tests would be a setting that the server does not know.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BYWAY_')));
-  const child = spawn(program, ['--listen', '127.0.0.1:0', ...flags], {
+  const child = spawn(program, ['--listen', listen, ...flags], {
     env: { ...env, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,189 +1,205 @@
 //! How feeds end.
 
+use crate::client::Heard;
 use crate::in_time;
 use crate::stage::{KEPT, Plan, Stage, numbers, until};
-use byway::messaging::Text;
+use crate::support::client::Leave;
+use byway::broker::{SlowConsumerPolicy, SlowConsumerSettings};
+use byway::messaging::{Event, Messages, Text};
+use byway::{Disconnect, Transport};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-#[tokio::test]
-async fn a_drain_tells_streams_and_polls_to_come_back() {
+pub async fn a_drain_tells_every_reader_to_come_back(row: Transport) {
     let stage = Stage::start();
-    let mut events = stage.events("/topic/kept/a").await;
-    let poll = tokio::spawn({
-        let mut http = stage.http().await;
-        async move { http.ask("GET", "/e/feed/topic/kept/a?format=poll", &[], b"").await }
-    });
-    until(|| stage.server.byway.sessions().len() == 2).await;
+    let mut feed = stage.read(row, "/topic/kept/a").await;
+    feed.park(&stage).await;
     let byway = stage.server.byway.clone();
     let draining = tokio::spawn(async move { byway.drain(PATIENCE).await });
-    let end = events.next().await.unwrap();
-    assert_eq!((&*end.name, end.data.contains("\"code\":1001")), ("end", true), "{end:?}");
-    assert_eq!(events.next().await, None);
-    let poll = in_time(poll).await.unwrap();
-    assert_eq!((poll.status(), poll.header("retry-after")), (503, Some("5")));
+    feed.ends(&Disconnect::GOING_AWAY).await;
     let drained = in_time(draining).await.unwrap();
-    assert_eq!((drained.told, drained.left), (2, 0));
-    assert_eq!(stage.http().await.ask("GET", "/e/feed/topic/kept/a", &[], b"").await.status(), 503);
+    assert_eq!((drained.told, drained.left), (1, 0));
+    let refusal = stage.refusal(row, "/topic/kept/a", &[]).await;
+    assert_eq!((refusal.status(), refusal.header("retry-after")), (503, Some("5")));
 }
 
-#[tokio::test]
-async fn a_reader_that_leaves_ends_its_feed_at_once() {
+pub async fn a_server_that_stops_lets_go_of_every_reader(row: Transport) {
     let stage = Stage::start();
-    let events = stage.events("/topic/kept/a").await;
-    drop(events);
-    until(|| stage.server.byway.sessions().is_empty()).await;
-    assert_eq!(stage.count("interrupted"), 1);
+    let mut feed = stage.read(row, "/topic/kept/a").await;
+    feed.park(&stage).await;
+    let stopping = tokio::spawn(stage.server.stop());
+    feed.ends(&Disconnect::GOING_AWAY).await;
+    assert_eq!(in_time(stopping).await.unwrap().connections_left, 0);
 }
 
-#[tokio::test]
-async fn a_reader_that_takes_nothing_is_closed_and_comes_back_to_what_it_missed() {
-    const LARGE: usize = 60_000;
+pub async fn what_was_published_before_an_ending_comes_before_it(row: Transport) {
+    let stage = Plan::new().with(|plan| plan.kept = 500).start();
+    let mut feed = stage.read(row, "/topic/kept/a").await;
+    feed.park(&stage).await;
+    stage.publish(KEPT, numbers(0..500));
+    assert_eq!(feed.take(500).await, numbers(0..500));
+    feed.park(&stage).await;
+    stage.server.byway.sessions().iter().for_each(|session| session.close());
+    feed.ends(&Disconnect::NORMAL).await;
+}
+
+pub async fn the_application_ends_one_feed_and_no_other(row: Transport) {
+    let stage = Stage::start();
+    let mut one = stage.read(row, "/topic/kept/a").await;
+    one.park(&stage).await;
+    let ours = stage.server.byway.sessions().into_iter().find(|session| session.is_open()).unwrap();
+    let mut other = stage.read(row, "/topic/kept/a").await;
+    other.park(&stage).await;
+    ours.close_with(3456, "that was all").unwrap();
+    let Heard::End(reason, _) = one.next().await else { panic!("it goes on") };
+    assert_eq!((reason.as_str(), one.next().await), ("that was all", Heard::Over));
+    stage.publish(KEPT, ["to the other"]);
+    assert_eq!(other.take(1).await, ["to the other"]);
+    assert_eq!(stage.count("application"), 1);
+}
+
+pub async fn a_reader_that_leaves_ends_its_feed_at_once(row: Transport) {
+    let stage = Stage::start();
+    for (how, ended) in [(Leave::Close, 1), (Leave::Reset, 2), (Leave::HalfClose, 3)] {
+        let mut feed = stage.read(row, "/topic/kept/a").await;
+        feed.park(&stage).await;
+        feed.leave(how).await;
+        until(|| stage.count("interrupted") == ended && stage.server.byway.sessions().is_empty()).await;
+    }
+}
+
+pub async fn a_reader_that_leaves_while_messages_come_harms_nobody(row: Transport) {
+    const ALL: usize = 300;
+    let stage = Plan::new().with(|plan| plan.kept = ALL).start();
+    let mut stays = stage.read(row, "/topic/kept/a").await;
+    let messenger = stage.messenger.clone();
+    let publishing = tokio::task::spawn_blocking(move || {
+        for number in numbers(0..ALL) {
+            messenger.send_payload(KEPT, Text(format!("{number} {:2000}", "").into())).unwrap();
+        }
+    });
+    for how in [Leave::Close, Leave::Reset, Leave::HalfClose].into_iter().cycle().take(12) {
+        let mut feed = stage.read(row, &format!("/topic/kept/a?history={ALL}")).await;
+        feed.go_on().await;
+        feed.leave(how).await;
+    }
+    publishing.await.unwrap();
+    let heard = stays.take(ALL).await;
+    let heard: Vec<_> = heard.iter().map(|text| text.trim_end()).collect();
+    assert_eq!(heard, numbers(0..ALL));
+    drop(stays);
+    until(|| stage.server.byway.sessions().is_empty()).await;
+}
+
+/// Panics over the user `panic` without the message on stderr.
+fn application() -> Messages {
+    Messages::new().on_event(|event, _| async move {
+        if let Event::Connected(client) = event
+            && client.principal().is_some_and(|principal| principal.name() == "panic")
+        {
+            std::panic::resume_unwind(Box::new("as the test asked"));
+        }
+    })
+}
+
+pub async fn a_panic_ends_its_own_feed_and_no_other(row: Transport) {
+    let stage = Plan::new().stomp(|stomp| stomp.messages(application())).start();
+    let mut other = stage.read(row, "/topic/kept/a").await;
+    other.park(&stage).await;
+    let mut http = stage.http().await;
+    let headers = [crate::client::accept(row), (crate::stage::USER, "panic")];
+    http.send("GET", "/e/feed/topic/kept/a", &headers, b"").await;
+    assert!(in_time(http.answer()).await.body.contains(Disconnect::INTERNAL_ERROR.reason()));
+    until(|| stage.count("internal_error") == 1).await;
+    stage.publish(KEPT, ["to the other"]);
+    assert_eq!(other.take(1).await, ["to the other"]);
+}
+
+pub async fn nothing_is_left_of_feeds_that_came_and_went(row: Transport) {
+    let stage = Plan::new().tokens().start();
+    let ada = crate::stage::bearer("ada", Duration::from_secs(3600));
+    for _ in 0..3 {
+        let feed = stage.read_with(row, "/topic/kept/a", &[("Authorization", &ada)]).await;
+        feed.leave(Leave::Close).await;
+    }
+    until(|| stage.server.byway.sessions().is_empty()).await;
+    assert_eq!(stage.messenger.users().count(), 0);
+}
+
+const LARGE: usize = 60_000;
+
+/// Numbers, as long as they are taken to make a reader slow, and until there were enough; answers how many.
+async fn publish_until(stage: &Stage, mut enough: impl FnMut() -> bool) -> usize {
+    let mut published = 0;
+    while !enough() {
+        let body = format!("{published:0LARGE$}");
+        published += usize::from(stage.messenger.send_payload(KEPT, Text(body.into())).is_ok());
+        tokio::task::yield_now().await;
+    }
+    published
+}
+
+pub async fn a_reader_that_takes_nothing_is_closed_and_comes_back_to_what_it_missed(row: Transport) {
     let plan = Plan::new().with(|plan| {
         plan.settings.session.queue_messages = 8;
         plan.kept = 10;
     });
     let stage = plan.start();
-    let mut events = stage.events("/topic/kept/a").await;
-    let id = events.reader.last_id.clone();
-    let mut published = 0;
-    while stage.count("slow_consumer") == 0 {
-        let body = format!("{published:0LARGE$}");
-        published += usize::from(stage.messenger.send_payload(KEPT, Text(body.into())).is_ok());
-        tokio::task::yield_now().await;
-    }
+    let mut feed = stage.read(row, "/topic/kept/a").await;
+    let published = publish_until(&stage, || stage.count("slow_consumer") == 1).await;
     let mut heard = 0;
     let end = loop {
-        let event = events.next().await.expect("the last word comes");
-        match &*event.name {
-            "" => heard += 1,
-            _ => break event,
+        match feed.next().await {
+            Heard::Text(text) => heard = text.parse::<usize>().unwrap() + 1,
+            end => break end,
         }
     };
-    assert!(end.name == "end" && end.data.contains("Slow consumer"), "{end:?}");
+    assert_eq!(end, Heard::End(Disconnect::SLOW_CONSUMER.reason().to_owned(), Disconnect::SLOW_CONSUMER.reconnect()));
     assert!(heard < published);
-    let mut again = stage.events_with("/topic/kept/a", &[("Last-Event-ID", &end.id)]).await;
-    assert_ne!(end.id, id);
+    let mut again = stage.read_with(row, "/topic/kept/a", &[("Last-Event-ID", &feed.last_id)]).await;
     let (mut missed, mut rest) = (0, Vec::new());
     while rest.last() != Some(&(published - 1)) {
-        let event = again.next().await.expect("the stream goes on");
-        match &*event.name {
-            "gap" => missed = serde_json::from_str::<Missed>(&event.data).unwrap().missed,
-            _ => rest.push(event.data.parse::<usize>().unwrap()),
+        match again.next().await {
+            Heard::Gap(gone) => missed = usize::try_from(gone.unwrap()).unwrap(),
+            Heard::Text(text) => rest.push(text.parse().unwrap()),
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!(rest, (heard + missed..published).collect::<Vec<_>>());
 }
 
-const END_OF_STREAM: &str = r#"{"code":1000,"reason":"Stream limit reached","reconnect":true}"#;
-
-/// What a reader hears that comes back whenever its stream ends, and how often it came.
-async fn heard_in_turns(stage: &Stage, target: &str, count: usize) -> (Vec<String>, usize) {
-    let (mut heard, mut turns, mut id) = (Vec::new(), 0, String::new());
-    while heard.len() < count {
-        let mut events = stage.events_with(target, &[("Last-Event-ID", &id)]).await;
-        turns += 1;
-        while let Some(event) = events.next().await {
-            match &*event.name {
-                "" => heard.push(event.data),
-                name => assert_eq!((name, &*event.data), ("end", END_OF_STREAM)),
-            }
-        }
-        id = events.reader.last_id;
-    }
-    (heard, turns)
-}
-
-#[tokio::test]
-async fn a_stream_that_has_carried_its_limit_ends_and_whoever_comes_back_misses_nothing() {
-    let stage = Plan::new().with(|plan| plan.feeds.response_limit = Some(1)).start();
-    stage.publish(KEPT, numbers(0..5));
-    assert_eq!(heard_in_turns(&stage, "/topic/kept/a?history=9", 5).await, (numbers(0..5), 5));
-    assert_eq!(stage.count("stream_limit"), 5);
-}
-
-#[tokio::test]
-async fn what_is_published_live_is_limited_too_and_none_of_it_is_lost() {
-    let stage = Plan::new().with(|plan| plan.feeds.response_limit = Some(100)).start();
-    let mut events = stage.events("/topic/kept/a").await;
-    stage.publish(KEPT, numbers(0..50));
+pub async fn where_the_oldest_is_dropped_for_a_slow_reader_it_keeps_the_order_and_the_newest(row: Transport) {
+    let slow = SlowConsumerSettings {
+        pattern: "/topic/kept/*".parse().unwrap(),
+        policy: SlowConsumerPolicy::DropOldest,
+        key: None,
+    };
+    let plan = Plan::new().with(|plan| {
+        plan.settings.session.queue_messages = 8;
+        plan.slow = vec![slow];
+    });
+    let stage = plan.start();
+    let mut feed = stage.read(row, "/topic/kept/a").await;
+    let published = publish_until(&stage, || stage.server.byway.stats().traffic.dropped >= 5).await;
     let mut heard = Vec::new();
-    loop {
-        match events.next().await.expect("the last word comes") {
-            end if end.name == "end" => break,
-            event => heard.push(event.data),
-        }
+    while heard.last() != Some(&(published - 1)) {
+        heard.push(feed.take(1).await[0].parse::<usize>().unwrap());
     }
-    assert!(!heard.is_empty() && heard.len() < 50, "{heard:?}");
-    let mut again = events;
-    while heard.len() < 50 {
-        again = stage.events_with("/topic/kept/a", &[("Last-Event-ID", &again.reader.last_id)]).await;
-        while heard.len() < 50
-            && let Some(event) = again.next().await
-        {
-            heard.extend((event.name != "end").then_some(event.data));
-        }
-    }
-    assert_eq!(heard, numbers(0..50));
+    assert!(heard.is_sorted_by(|a, b| a < b) && heard.len() < published, "{heard:?} of {published}");
 }
 
-#[tokio::test]
-async fn a_poll_s_answer_is_full_at_the_limit_and_the_next_goes_on_there() {
-    let stage = Plan::new().with(|plan| plan.feeds.response_limit = Some(1)).start();
-    let (_, _, mut next) = stage.poll("/topic/kept/a?wait=0").await;
-    stage.publish(KEPT, numbers(0..3));
-    for number in numbers(0..3) {
-        let (_, messages, after) = stage.poll(&format!("/topic/kept/a?after={next}&wait=20")).await;
-        assert_eq!((messages.len(), messages[0]["body"].as_str()), (1, Some(&*number)));
-        next = after;
+pub async fn a_reader_that_leaves_in_the_middle_of_the_past_harms_nobody(row: Transport) {
+    let stage = Plan::new().with(|plan| plan.kept = 100).start();
+    for number in 0..100 {
+        stage.publish(KEPT, [format!("{number:0LARGE$}")]);
     }
-}
-
-#[tokio::test]
-async fn a_stream_ends_after_the_time_that_its_reader_or_the_server_gives_it() {
-    let brief = Plan::new().with(|plan| plan.feeds.stream_time = Some(Duration::from_millis(50))).start();
-    for (stage, target) in [(brief, "/topic/kept/a?wait=60"), (Stage::start(), "/topic/kept/a?wait=1")] {
-        let mut events = stage.events(target).await;
-        stage.publish(KEPT, ["heard"]);
-        assert_eq!(events.take(1).await, ["heard"]);
-        assert_eq!(events.next().await.unwrap().data, END_OF_STREAM);
-        assert_eq!(events.next().await, None);
+    let mut stays = stage.read(row, "/topic/kept/a?history=100").await;
+    for (how, ended) in [(Leave::Close, 1), (Leave::Reset, 2), (Leave::HalfClose, 3)] {
+        let mut feed = stage.read(row, "/topic/kept/a?history=100").await;
+        feed.take(1).await;
+        feed.leave(how).await;
+        until(|| stage.count("interrupted") == ended).await;
     }
-}
-
-#[tokio::test]
-async fn a_poll_waits_longer_than_streams_last() {
-    let stage = Plan::new().with(|plan| plan.feeds.stream_time = Some(Duration::from_millis(1))).start();
-    let (status, _, _) = stage.poll("/topic/kept/a?wait=1").await;
-    assert_eq!(status, 204);
-}
-
-#[tokio::test]
-async fn a_reader_that_is_sent_away_amid_the_past_is_not_told_of_anything_behind_it() {
-    const LARGE: usize = 60_000;
-    const EACH: usize = 16;
-    let stage = Stage::start();
-    // More than sockets take that nobody reads from.
-    let topics: Vec<String> = (0..12).map(|topic| format!("/topic/kept/{topic}")).collect();
-    for (topic, number) in topics.iter().flat_map(|topic| (0..EACH).map(move |number| (topic, number))) {
-        stage.publish(topic, [format!("{number:0LARGE$}")]);
-    }
-    let target: String = topics.iter().map(|topic| format!("&destination={topic}")).collect();
-    let mut events = stage.events(&format!("?history=100{target}")).await;
-    let session = stage.server.byway.sessions().pop().expect("it reads");
-    stage.publish(&topics[0], ["live"]);
-    until(|| session.queued().0 == 1).await;
-    session.close();
-    let mut heard = Vec::new();
-    while let Some(event) = events.next().await {
-        heard.extend((event.name != "end").then_some(event.data));
-    }
-    assert!(heard.len() < topics.len() * EACH, "the past was cut off");
-    assert!(!heard.contains(&"live".to_owned()), "what is behind the past would hide it");
-}
-
-#[derive(serde::Deserialize)]
-struct Missed {
-    missed: usize,
+    while stays.take(1).await[0].parse() != Ok(99) {}
 }

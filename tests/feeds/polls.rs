@@ -1,7 +1,8 @@
 //! Polls: every message once, whenever the client asks.
 
 use crate::in_time;
-use crate::stage::{KEPT, OTHER, Plan, Stage, numbers, until};
+use crate::stage::{KEPT, Plan, Stage, numbers, until};
+use crate::support::client::http;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -72,41 +73,6 @@ async fn what_has_gathered_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn a_poll_of_several_destinations_has_a_place_in_each() {
-    let stage = Stage::start();
-    let both = "?destination=/topic/kept/a&destination=/topic/kept/b";
-    let (_, _, start) = stage.poll(&format!("{both}&wait=0")).await;
-    stage.publish(OTHER, ["b"]);
-    let (_, messages, next) = stage.poll(&format!("{both}&after={start}&wait=20")).await;
-    assert_eq!(bodies(&messages), ["b"]);
-    stage.publish(KEPT, ["a"]);
-    let (_, messages, _) = stage.poll(&format!("{both}&after={next}&wait=20")).await;
-    assert_eq!(bodies(&messages), ["a"]);
-}
-
-#[tokio::test]
-async fn a_gap_is_an_entry_of_the_list() {
-    let stage = Plan::new().with(|plan| plan.kept = 1).start();
-    let (_, _, start) = stage.poll("/topic/kept/a?wait=0").await;
-    stage.publish(KEPT, numbers(0..3));
-    let (_, messages, _) = stage.poll(&format!("/topic/kept/a?after={start}&wait=20")).await;
-    assert_eq!((&messages[0]["event"], &messages[0]["missed"]), (&json!("gap"), &json!(2)));
-    assert_eq!(bodies(&messages[1..]), ["2"]);
-}
-
-#[tokio::test]
-async fn an_http_1_0_client_polls() {
-    let stage = Stage::start();
-    stage.publish(KEPT, ["one"]);
-    let mut http = stage.http().await;
-    http.write(b"GET /e/feed/topic/kept/a?format=poll&history=1 HTTP/1.0\r\nHost: byway.test\r\n\r\n").await;
-    let answer = in_time(http.answer()).await;
-    let length = answer.header("content-length").map(str::to_owned);
-    assert_eq!((answer.status(), length), (200, Some(answer.body.len().to_string())));
-    assert!(answer.body.contains("\"body\":\"one\""), "{}", answer.body);
-}
-
-#[tokio::test]
 async fn a_poll_waits_no_longer_than_it_may() {
     let stage = Plan::new().with(|plan| plan.feeds.max_wait = Duration::from_millis(20)).start();
     for target in ["/topic/kept/a?wait=3600", "/topic/kept/a"] {
@@ -125,12 +91,27 @@ async fn nothing_is_left_of_a_poll() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_takes_its_poll_along() {
+async fn requests_behind_a_waiting_poll_are_answered_in_their_turn_on_the_same_connection() {
     let stage = Stage::start();
     let mut http = stage.http().await;
-    http.send("GET", "/e/feed/topic/kept/a?format=poll", &[], b"").await;
-    until(|| stage.server.byway.sessions().len() == 1).await;
-    drop(http);
-    until(|| stage.server.byway.sessions().is_empty()).await;
-    assert_eq!(stage.count("interrupted"), 1);
+    let poll = http::request("GET", "/e/feed/topic/kept/a?format=poll&wait=20", &[], b"");
+    let behind = http::request("GET", "/e/feed/topic/kept/a?format=poll&history=1", &[], b"");
+    http.write(&[poll, behind].concat()).await;
+    until(|| stage.server.byway.stats().current.get("feed_poll") == Some(&1)).await;
+    stage.publish(KEPT, ["one"]);
+    let (first, second) = (in_time(http.answer()).await, in_time(http.answer()).await);
+    assert_eq!((first.status(), &first.body), (200, &second.body));
+    assert_eq!(first.header("cache-control"), second.header("cache-control"));
+    assert_eq!(first.header("content-type"), second.header("content-type"));
+}
+
+#[tokio::test]
+async fn a_poll_that_waited_in_vain_keeps_its_connection_and_has_no_length() {
+    let stage = Plan::new().with(|plan| plan.feeds.max_wait = Duration::from_millis(20)).start();
+    let mut http = stage.http().await;
+    for _ in 0..3 {
+        let answer = in_time(http.ask("GET", "/e/feed/topic/kept/a?format=poll", &[], b"")).await;
+        assert_eq!((answer.status(), answer.header("content-length")), (204, None));
+        assert_eq!(answer.header("x-accel-buffering"), Some("no"));
+    }
 }

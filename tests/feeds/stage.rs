@@ -1,15 +1,17 @@
 //! A server with a topic that keeps its last publications and one that keeps nothing, and readers of each kind.
 
+use crate::client::{Feed, accept};
 use crate::in_time;
 use crate::sse::{Event, Reader};
 use crate::support::TestServer;
-use crate::support::client::http::Http;
-use byway::broker::{BrokerSettings, HistorySettings};
+use crate::support::client::http::{Answer, Http};
+use crate::support::gate::{Gate, SlowAuthenticator};
+use byway::broker::{BrokerSettings, HistorySettings, SlowConsumerSettings};
 use byway::messaging::{Messenger, Text};
 use byway::policy::{AnonymousPolicy, AuthSettings, JwtSettings, Minter};
 use byway::server::ServerSettings;
-use byway::{Byway, FeedSettings, Settings, Stomp};
-use poem::Route;
+use byway::{Byway, FeedSettings, Principal, SessionHandle, Settings, Stomp, Transport};
+use poem::{EndpointExt, Route};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,10 +21,14 @@ pub const OTHER: &str = "/topic/kept/b";
 /// A topic that keeps nothing.
 pub const LIVE: &str = "/topic/live";
 
+/// The request header by which the stage's middleware knows who is asking.
+pub const USER: &str = "X-Test-User";
+
 pub struct Plan {
     pub settings: Settings,
     pub feeds: FeedSettings,
     pub kept: usize,
+    pub slow: Vec<SlowConsumerSettings>,
     pub stomp: Stomp,
 }
 
@@ -33,7 +39,8 @@ pub struct Stage {
 
 impl Plan {
     pub fn new() -> Self {
-        Self { settings: Settings::default(), feeds: FeedSettings::default(), kept: 100, stomp: Stomp::new() }
+        let (settings, feeds) = (Settings::default(), FeedSettings::default());
+        Self { settings, feeds, kept: 100, slow: Vec::new(), stomp: Stomp::new() }
     }
 
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
@@ -48,17 +55,28 @@ impl Plan {
 
     /// Only those with a token come in.
     pub fn tokens(self) -> Self {
-        let auth = AuthSettings { anonymous: AnonymousPolicy::Deny, jwt: keys(), ..AuthSettings::default() };
-        self.stomp(|stomp| stomp.auth(&auth).expect("the test's settings are valid"))
+        self.stomp(|stomp| stomp.auth(&auth()).expect("the test's settings are valid"))
+    }
+
+    /// The same, and each is looked at for as long as the test likes.
+    pub fn slow_tokens(self) -> (Self, Gate) {
+        let (gate, keys) = (Gate::new(), auth().load().expect("the test's settings are valid"));
+        let slow = SlowAuthenticator(gate.clone(), keys);
+        (self.tokens().stomp(|stomp| stomp.authenticator(slow)), gate)
     }
 
     pub fn start(self) -> Stage {
         let pattern = "/topic/kept/*".parse().expect("a pattern");
         let history = HistorySettings { messages: self.kept, ..HistorySettings::new(pattern) };
-        let broker = BrokerSettings { history: vec![history], ..BrokerSettings::default() };
+        let broker = BrokerSettings { history: vec![history], slow_consumers: self.slow, ..BrokerSettings::default() };
         let stomp = self.stomp.broker(broker).feeds(self.feeds);
         let (byway, messenger) = Byway::stomp(self.settings, stomp).expect("the test's settings are valid");
-        let routes = Route::new().nest("/e", byway.endpoint());
+        let routes = Route::new().nest("/e", byway.endpoint()).before(|mut request| async {
+            if let Some(user) = request.header(USER).map(str::to_owned) {
+                request.set_data(Principal::new(user));
+            }
+            Ok(request)
+        });
         Stage { server: TestServer::serve(ServerSettings::default(), byway, routes), messenger }
     }
 }
@@ -76,6 +94,23 @@ impl Stage {
 
     pub async fn http(&self) -> Http {
         Http::connect(self.server.address).await
+    }
+
+    /// A reader on `/feed` and what is behind.
+    pub async fn read(&self, row: Transport, target: &str) -> Feed {
+        self.read_with(row, target, &[]).await
+    }
+
+    pub async fn read_with(&self, row: Transport, target: &str, headers: &[(&str, &str)]) -> Feed {
+        Feed::open(self, row, target, headers).await
+    }
+
+    /// What a request is answered that gets no feed.
+    pub async fn refusal(&self, row: Transport, target: &str, headers: &[(&str, &str)]) -> Answer {
+        let headers = [headers, &[accept(row)]].concat();
+        let answer = in_time(self.http().await.ask("GET", &format!("/e/feed{target}"), &headers, b"")).await;
+        assert!(answer.status() >= 400, "{answer:?}");
+        answer
     }
 
     /// An event source on `/feed` and what is behind.
@@ -101,6 +136,14 @@ impl Stage {
         let messages =
             if answer.status() == 200 { serde_json::from_str(&answer.body).expect("a list") } else { vec![] };
         (answer.status(), messages, answer.header("last-event-id").unwrap_or_default().to_owned())
+    }
+
+    /// The only session that is open.
+    pub fn session(&self) -> SessionHandle {
+        let mut open = self.server.byway.sessions().into_iter().filter(SessionHandle::is_open);
+        let session = open.next().expect("a session is open");
+        assert!(open.next().is_none(), "more than one is open");
+        session
     }
 
     pub fn count(&self, label: &str) -> u64 {
@@ -147,6 +190,10 @@ impl Events {
 
 pub fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
+}
+
+fn auth() -> AuthSettings {
+    AuthSettings { anonymous: AnonymousPolicy::Deny, jwt: keys(), ..AuthSettings::default() }
 }
 
 fn keys() -> JwtSettings {

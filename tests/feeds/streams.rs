@@ -1,10 +1,10 @@
 //! Streams, as they go on and as they are come back to.
 
 use crate::in_time;
-use crate::stage::{Events, KEPT, LIVE, OTHER, Plan, Stage, numbers};
+use crate::stage::{Events, KEPT, LIVE, OTHER, Plan, Stage};
+use byway::messaging::Text;
 use byway::{Destination, Message, Publication};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[tokio::test]
 async fn an_event_source_hears_what_is_published_and_where_it_is() {
@@ -31,66 +31,19 @@ async fn a_stream_is_not_kept_back_by_what_stands_between() {
     assert!(in_time(http.chunk()).await.unwrap().len() > 2048);
 }
 
+/// The hub's task does not run before this one waits.
 #[tokio::test]
-async fn whoever_was_cut_off_at_any_event_gets_exactly_the_rest() {
-    let stage = Stage::start();
-    let mut all = stage.events("/topic/kept/a").await;
-    let mut ids = vec![all.reader.last_id.clone()];
-    stage.publish(KEPT, numbers(0..10));
-    for _ in 0..10 {
-        ids.push(all.next().await.unwrap().id);
-    }
-    for (seen, id) in ids.iter().enumerate() {
-        let by_header = stage.events_with("/topic/kept/a", &[("Last-Event-ID", id)]).await;
-        let by_query = stage.events(&format!("/topic/kept/a?after={id}")).await;
-        let by_other_name = stage.events(&format!("/topic/kept/a?last_event_id={id}")).await;
-        stage.publish(LIVE, ["elsewhere"]);
-        for mut events in [by_header, by_query, by_other_name] {
-            assert_eq!(events.take(10 - seen).await, numbers(seen..10));
-        }
-    }
-    let mut last = stage.events(&format!("/topic/kept/a?after={}", ids[4])).await;
-    stage.publish(KEPT, ["live"]);
-    assert_eq!(last.take(7).await, [numbers(4..10), vec!["live".to_owned()]].concat());
-}
-
-#[tokio::test]
-async fn the_header_counts_and_not_the_url_that_an_event_source_keeps() {
-    let stage = Stage::start();
-    let mut first = stage.events("/topic/kept/a?history=2").await;
-    stage.publish(KEPT, numbers(0..4));
-    first.take(4).await;
-    let id = first.reader.last_id.clone();
-    stage.publish(KEPT, ["4"]);
-    let mut again = stage.events_with("/topic/kept/a?history=2", &[("Last-Event-ID", &id)]).await;
-    assert_eq!(again.take(1).await, ["4"]);
-    assert_eq!(stage.events("/topic/kept/a?history=2").await.take(2).await, ["3", "4"]);
-}
-
-#[tokio::test]
-async fn what_is_not_kept_any_more_is_told_before_what_is_and_only_once() {
-    let stage = Plan::new().with(|plan| plan.kept = 3).start();
-    let id = stage.events("/topic/kept/a").await.reader.last_id;
-    stage.publish(KEPT, numbers(0..10));
-    let mut events = stage.events_with("/topic/kept/a", &[("Last-Event-ID", &id)]).await;
-    let gap = events.next().await.unwrap();
-    assert_eq!(gap.name, "gap");
-    assert_eq!(serde_json::from_str::<Value>(&gap.data).unwrap(), json!({ "destination": KEPT, "missed": 7 }));
-    assert_eq!(events.take(3).await, numbers(7..10));
-    let mut told = stage.events_with("/topic/kept/a", &[("Last-Event-ID", &gap.id)]).await;
-    assert_eq!(told.take(3).await, numbers(7..10));
-}
-
-#[tokio::test]
-async fn an_id_of_another_life_brings_all_that_is_kept_behind_an_unknown_gap() {
-    let stage = Stage::start();
-    stage.publish(KEPT, ["kept"]);
-    for id in ["1-7", "live-7"] {
-        let mut events = stage.events_with("/topic/kept/a", &[("Last-Event-ID", id)]).await;
-        let gap = events.next().await.unwrap();
-        assert_eq!((&*gap.name, gap.data.contains("null")), ("gap", true), "{id}");
-        assert_eq!(events.take(1).await, ["kept"]);
-    }
+async fn a_publication_that_is_refused_is_in_no_history_either() {
+    let stage = Plan::new().with(|plan| plan.settings.limits.publish_messages = 1).start();
+    let mut events = stage.events("/topic/kept/a").await;
+    let before = events.reader.last_id.clone();
+    let publish = |text: &str| stage.messenger.send_payload(KEPT, Text(text.to_owned().into()));
+    assert!(publish("taken").is_ok() && publish("refused").is_err());
+    assert_eq!(events.take(1).await, ["taken"]);
+    assert!(publish("again").is_ok());
+    assert_eq!(events.take(1).await, ["again"]);
+    let mut again = stage.events_with("/topic/kept/a", &[("Last-Event-ID", &before)]).await;
+    assert_eq!(again.take(2).await, ["taken", "again"]);
 }
 
 #[tokio::test]
@@ -176,28 +129,4 @@ async fn lines_carry_the_same_as_events() {
     in_time(again.chunk()).await;
     let next: Value = serde_json::from_str(&in_time(again.chunk()).await.unwrap()).unwrap();
     assert_eq!(next["body"], "next");
-}
-
-#[tokio::test]
-async fn a_stream_on_which_nothing_happens_has_signs_of_life() {
-    let stage = Plan::new().with(|plan| plan.feeds.heartbeat = Duration::from_millis(30)).start();
-    let mut http = stage.http().await;
-    http.send("GET", "/e/feed/topic/live", &[], b"").await;
-    in_time(http.head()).await;
-    in_time(http.chunk()).await;
-    for _ in 0..3 {
-        assert_eq!(in_time(http.chunk()).await.unwrap(), ":\n\n");
-    }
-}
-
-#[tokio::test]
-async fn an_http_1_0_client_reads_a_stream_that_ends_with_its_connection() {
-    let stage = Stage::start();
-    let mut http = stage.http().await;
-    http.write(b"GET /e/feed/topic/live HTTP/1.0\r\nHost: byway.test\r\n\r\n").await;
-    let head = in_time(http.head()).await;
-    assert_eq!((head.status, head.header("transfer-encoding")), (200, None));
-    in_time(http.chunk()).await;
-    stage.publish(LIVE, ["one"]);
-    assert!(in_time(http.chunk()).await.unwrap().ends_with("data: one\n\n"));
 }

@@ -93,6 +93,11 @@ async fn streams_of_limited_length_pass_whole_through_what_cuts_longer_ones() {
 }
 
 #[tokio::test]
+async fn heartbeats_push_feeds_through_what_holds_each_message_until_the_next() {
+    passes(Habits { holds_last: true, ..Habits::default() }, None, None).await;
+}
+
+#[tokio::test]
 async fn feeds_pass_through_small_buffers_and_give_way_to_polls_in_large_ones() {
     passes(Habits { blocks: Some(64), ..Habits::default() }, None, None).await;
     passes(Habits { blocks: Some(64 * 1024), ..Habits::default() }, Some(Why::Silent), Some(Why::Silent)).await;

@@ -2,9 +2,9 @@
 
 use crate::support::client::Leave;
 use crate::support::stage::{Plan, until};
-use crate::support::stomp::frame;
+use crate::support::stomp::{StompClient, frame};
 use byway::{Disconnect, Transport};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub async fn each_version_is_spoken_as_the_client_asks(row: Transport) {
     let stage = Plan::new(row).start();
@@ -112,6 +112,18 @@ pub async fn the_receipt_of_disconnect_is_the_last_word(row: Transport) {
     client.raw(&format!("{disconnect}{send}")).await;
     client.receipt("bye").await;
     client.closes(&Disconnect::NORMAL).await;
+    assert_eq!(stage.ended().await, Disconnect::NORMAL);
+}
+
+/// Counted from before the client spoke, so that no delay on the way makes it less.
+pub async fn whoever_asked_for_the_receipt_of_disconnect_has_a_second_to_close_by_itself(row: Transport) {
+    let mut stage = Plan::new(row).start();
+    let mut client = StompClient::connect(stage.client(), &[("heart-beat", "100,0")]).await;
+    let begin = Instant::now();
+    client.send("DISCONNECT", &[("receipt", "bye")], "").await;
+    client.receipt("bye").await;
+    client.closes(&Disconnect::NORMAL).await;
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
     assert_eq!(stage.ended().await, Disconnect::NORMAL);
 }
 

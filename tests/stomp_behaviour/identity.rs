@@ -1,6 +1,6 @@
 //! Who comes in, who stays, and what they may do.
 
-use crate::support::stage::{Plan, token, token_with};
+use crate::support::stage::{Plan, token, token_with, until};
 use crate::support::stomp::StompClient;
 use byway::messaging::Event;
 use byway::messaging::Refusals;
@@ -109,6 +109,50 @@ pub async fn what_is_revoked_ends_at_once_and_does_not_come_back(row: Transport)
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     let new = token_with("bob", Duration::from_secs(60), json!({ "iat": now }));
     StompClient::connect(stage.client(), &[("token", &new)]).await;
+}
+
+pub async fn what_is_revoked_while_its_token_is_looked_at_is_not_let_in(row: Transport) {
+    let (plan, gate) = Plan::new(row).slow_tokens();
+    let stage = plan.start();
+    let token = token_with("ada", Duration::from_secs(60), json!({ "jti": "t1" }));
+    for what in [Revocation::Token("t1".into()), Revocation::User("ada".into())] {
+        let mut client = stage.open().await;
+        client.say_connect(&[("token", &token)]).await;
+        gate.arrival().await;
+        assert_eq!(stage.messenger.revoke(&what, in_an_hour()), Ok(0));
+        gate.let_in();
+        client.fails("Revoked", &Disconnect::REVOKED).await;
+    }
+    assert_eq!(stage.messenger.users().count(), 0);
+}
+
+pub async fn a_session_that_is_revoked_while_its_token_is_looked_at_ends_at_once(row: Transport) {
+    let (plan, gate) = Plan::new(row).slow_tokens();
+    let stage = plan.start();
+    let mut client = stage.open().await;
+    client.say_connect(&[("token", &token("ada"))]).await;
+    gate.arrival().await;
+    let session = stage.server.byway.sessions()[0].id();
+    assert_eq!(stage.messenger.revoke(&Revocation::Session(session), in_an_hour()), Ok(1));
+    client.closes(&Disconnect::REVOKED).await;
+    gate.let_in();
+    until(|| stage.endings("revoked") == 1).await;
+    assert_eq!(stage.messenger.users().count(), 0);
+}
+
+pub async fn a_new_token_that_is_revoked_while_it_is_looked_at_ends_the_session(row: Transport) {
+    let (plan, gate) = Plan::new(row).slow_tokens();
+    let mut stage = plan.start();
+    gate.let_in();
+    let mut client = stage.connect_as("ada").await;
+    gate.arrival().await;
+    let new = token_with("ada", Duration::from_secs(60), json!({ "jti": "t2" }));
+    client.send("SEND", &[REFRESH, ("token", &new)], "").await;
+    gate.arrival().await;
+    assert_eq!(stage.messenger.revoke(&Revocation::Token("t2".into()), in_an_hour()), Ok(0));
+    gate.let_in();
+    client.fails("Revoked", &Disconnect::REVOKED).await;
+    assert_eq!(stage.ended().await, Disconnect::REVOKED);
 }
 
 pub async fn one_session_can_be_revoked_and_its_user_s_others_stay(row: Transport) {

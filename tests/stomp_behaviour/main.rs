@@ -58,6 +58,7 @@ macro_rules! every {
                 a_frame_may_come_in_many_messages
                 a_frame_that_does_not_end_in_time_ends_the_session
                 the_receipt_of_disconnect_is_the_last_word
+                whoever_asked_for_the_receipt_of_disconnect_has_a_second_to_close_by_itself
                 clients_that_come_and_go_leave_nothing_behind
             }
             topics {
@@ -119,6 +120,9 @@ macro_rules! every {
                 a_session_lives_on_with_a_new_token_of_its_user
                 a_session_becomes_nobody_else_and_stays_nobody_without_a_token
                 what_is_revoked_ends_at_once_and_does_not_come_back
+                what_is_revoked_while_its_token_is_looked_at_is_not_let_in
+                a_session_that_is_revoked_while_its_token_is_looked_at_ends_at_once
+                a_new_token_that_is_revoked_while_it_is_looked_at_ends_the_session
                 one_session_can_be_revoked_and_its_user_s_others_stay
                 what_the_rules_do_not_allow_is_refused_and_has_no_effect
                 where_refusals_are_kept_whoever_is_denied_stays

@@ -2,6 +2,7 @@
 
 use super::TestServer;
 use super::client::Client;
+use super::gate::{Gate, SlowAuthenticator};
 use super::stomp::StompClient;
 use byway::broker::BrokerSettings;
 use byway::messaging::{Event, Messages, MessagingSettings, Messenger, Refusals};
@@ -73,6 +74,13 @@ impl Plan {
     /// Only clients with a token come in.
     pub fn tokens(self) -> Self {
         self.stomp(|stomp| stomp.auth(&auth(AnonymousPolicy::Deny)).expect("the test's settings are valid"))
+    }
+
+    /// The same, and each is looked at for as long as the test likes.
+    pub fn slow_tokens(self) -> (Self, Gate) {
+        let (gate, keys) = (Gate::new(), auth(AnonymousPolicy::Deny).load().expect("the test's settings are valid"));
+        let slow = SlowAuthenticator(gate.clone(), keys);
+        (self.tokens().stomp(|stomp| stomp.authenticator(slow)), gate)
     }
 
     pub fn start(self) -> Stage {

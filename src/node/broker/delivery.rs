@@ -1,7 +1,7 @@
 //! A publication on its way to its subscribers, in the form that each of them wants.
 
 use crate::broker::{SlowConsumerPolicy, SlowConsumerSettings};
-use crate::model::{Destination, Message, Publication};
+use crate::model::{Message, Publication};
 use crate::node::feed::FeedForm;
 use crate::node::hub::Kind;
 use crate::protocol::stomp::{self, Tail, Version};
@@ -77,10 +77,6 @@ impl Kind for Deliveries {
 impl Accepted {
     pub(super) fn new(publication: Arc<Publication>, number: u64, on_full: Option<WhenSlow>) -> Arc<Self> {
         Arc::new(Self { publication, number, on_full, tails: Default::default() })
-    }
-
-    pub(super) fn destination(&self) -> &Destination {
-        &self.publication.destination
     }
 
     /// The message in this form.

@@ -57,6 +57,8 @@ pub(in crate::node) struct Broker {
     presences: Arc<Presences>,
     /// Numbers publications.
     numbers: Arc<AtomicU64>,
+    /// How many topics and queues took.
+    published: AtomicU64,
     /// Clients must not be able to make their publications replace others'.
     hasher: RandomState,
 }
@@ -80,6 +82,7 @@ impl Broker {
             hub,
             settings,
             numbers,
+            published: AtomicU64::new(0),
             hasher: RandomState::new(),
         }
     }
@@ -106,18 +109,25 @@ impl Broker {
     /// Takes a publication for a topic or a queue. When it returns, all who are subscribed will get it.
     pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
         match self.settings.kind_of(&publication.destination) {
-            Some(Kind::Topic) => Ok(self.publish_to_topic(publication)?),
-            Some(Kind::Queue) => self.queues.publish(publication),
-            None => Err(PublishError::NotPublishable(publication.destination)),
+            Some(Kind::Topic) => self.publish_to_topic(publication)?,
+            Some(Kind::Queue) => self.queues.publish(publication)?,
+            None => return Err(PublishError::NotPublishable(publication.destination)),
         }
+        self.published.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
-    /// A history has the publications in the order in which subscribers get them.
+    /// How many publications topics and queues took.
+    pub(in crate::node) fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// A history has the publications in the order in which subscribers get them, and none that was refused.
     fn publish_to_topic(&self, publication: Publication) -> Result<(), hub::PublishError> {
         let destination = publication.destination.clone();
+        let size = publication.size();
         self.topics.in_order(&destination, || {
-            let publication = self.histories.record(publication);
-            self.topics.publish(&self.accept(publication))
+            self.topics.publish(&destination, size, || self.accept(self.histories.record(publication)))
         })
     }
 

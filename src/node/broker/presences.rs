@@ -213,7 +213,8 @@ impl Presences {
     /// What cannot be told now is told by the next state.
     fn publish(&self, place: &Place, publication: Publication) {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let told = self.topics.publish(&Accepted::new(Arc::new(publication), number, None));
+        let accept = |publication| Accepted::new(Arc::new(publication), number, None);
+        let told = self.topics.publish(&place.at, publication.size(), || accept(publication));
         if told.is_err() {
             self.untold.lock().insert(place.of.clone(), now() + TELL_AGAIN);
             self.sooner.notify_one();

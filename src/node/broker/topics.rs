@@ -109,10 +109,19 @@ impl Topics {
         action()
     }
 
-    /// Publishes to everyone who hears the publication's destination; to be called [in order](Self::in_order).
-    pub(super) fn publish(&self, accepted: &Arc<Accepted>) -> Result<(), PublishError> {
-        let audiences: Vec<_> = self.directory.read().matching(accepted.destination()).cloned().collect();
-        audiences.iter().try_for_each(|audience| audience.publish(Arc::clone(accepted)))
+    /// Publishes what `accept` makes to everyone who hears the destination; to be called [in order](Self::in_order). Where
+    /// there is no room for it, it is not made, and nobody hears it.
+    pub(super) fn publish(
+        &self,
+        destination: &Destination,
+        size: usize,
+        accept: impl FnOnce() -> Arc<Accepted>,
+    ) -> Result<(), PublishError> {
+        let audiences: Vec<_> = self.directory.read().matching(destination).cloned().collect();
+        audiences.iter().try_for_each(|audience| audience.check_room(size))?;
+        let accepted = accept();
+        audiences.iter().for_each(|audience| audience.push(&accepted));
+        Ok(())
     }
 
     /// Publishes to an inbox; false when nobody hears it.

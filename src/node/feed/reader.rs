@@ -138,11 +138,15 @@ impl Feed {
     }
 
     /// Whoever was sent away gets no more of the past.
-    fn next_of_the_past(&mut self) -> Option<Bytes> {
+    fn forget_if_closed(&mut self) {
         if !self.receiver.is_session_open() {
             self.cut |= !self.late.is_empty();
             self.late.clear();
         }
+    }
+
+    fn next_of_the_past(&mut self) -> Option<Bytes> {
+        self.forget_if_closed();
         let mut piece = String::new();
         while piece.len() < PIECE.min(self.left)
             && let Some(late) = self.late.pop_front()
@@ -153,6 +157,7 @@ impl Feed {
     }
 
     fn page_of_the_past(&mut self) -> Vec<String> {
+        self.forget_if_closed();
         let (mut page, mut bytes) = (Vec::new(), 0);
         while page.len() < self.page.0
             && bytes < self.page.1

@@ -64,7 +64,8 @@ impl From<Disconnect> for FeedRefusal {
     fn from(disconnect: Disconnect) -> Self {
         match disconnect.code() {
             4401 => Self::new(StatusCode::UNAUTHORIZED, "feed_ended", disconnect.reason()),
-            _ => Self::unavailable("feed_ended", disconnect.reason()),
+            _ if disconnect.reconnect() => Self::unavailable("feed_ended", disconnect.reason()),
+            _ => Self::new(StatusCode::FORBIDDEN, "feed_ended", disconnect.reason()),
         }
     }
 }

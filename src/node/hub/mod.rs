@@ -126,18 +126,30 @@ impl<K: Kind> Audience<K> {
     /// Where more is published than can be queued for the members, so that the hub's limits are reached, this publication
     /// is refused and reaches nobody.
     pub(super) fn publish(&self, publication: Arc<K::Publication>) -> Result<(), PublishError> {
-        let Some(hub) = self.0.hub.upgrade() else { return Ok(()) };
-        let Some(runtime) = hub.runtime.get() else { return Ok(()) };
-        let size = K::size(&publication);
-        let members = self.0.members.lock();
-        let parts = || hub.parts.iter().zip(&*members).filter(|(_, members)| **members > 0).map(|(part, _)| part);
-        if !parts().all(|part| part.has_room_for(size, hub.limits)) {
-            return Err(PublishError::Overloaded);
-        }
-        for part in parts() {
-            part.push(Command::Publish(self.0.id, Arc::clone(&publication)), runtime);
-        }
+        self.check_room(K::size(&publication))?;
+        self.push(&publication);
         Ok(())
+    }
+
+    /// Whether a publication of this size would be taken.
+    pub(super) fn check_room(&self, size: usize) -> Result<(), PublishError> {
+        let Some(hub) = self.0.hub.upgrade() else { return Ok(()) };
+        let members = self.0.members.lock();
+        match occupied(&hub.parts, &members).all(|part| part.has_room_for(size, hub.limits)) {
+            true => Ok(()),
+            false => Err(PublishError::Overloaded),
+        }
+    }
+
+    /// Sends a publication to every member for which there [was room](Self::check_room) a moment ago. Those who publish at
+    /// the same moment can go beyond the limits together, by one publication each.
+    pub(super) fn push(&self, publication: &Arc<K::Publication>) {
+        let Some(hub) = self.0.hub.upgrade() else { return };
+        let Some(runtime) = hub.runtime.get() else { return };
+        let members = self.0.members.lock();
+        for part in occupied(&hub.parts, &members) {
+            part.push(Command::Publish(self.0.id, Arc::clone(publication)), runtime);
+        }
     }
 
     /// Makes a session a member. From this call on it gets what is published, in this form.
@@ -155,6 +167,11 @@ impl<K: Kind> Audience<K> {
         members[part] = members[part].saturating_add_signed(change);
         hub.parts[part].push(command, runtime);
     }
+}
+
+/// The parts that have members of an audience.
+fn occupied<'a, K: Kind>(parts: &'a [Arc<Part<K>>], members: &'a [usize]) -> impl Iterator<Item = &'a Arc<Part<K>>> {
+    parts.iter().zip(members).filter(|(_, members)| **members > 0).map(|(part, _)| part)
 }
 
 impl<K: Kind> Clone for Audience<K> {

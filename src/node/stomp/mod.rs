@@ -76,6 +76,7 @@ impl Language for StompLanguage {
         let others =
             [("connect_failures", self.shared.failures.hits()), ("presence", self.shared.broker.turned_away())];
         stats.limit_hits = self.shared.rates.hits().chain(others).collect();
+        stats.published = self.shared.broker.published();
         stats.connect_failures = self.shared.failures.failures();
     }
 }

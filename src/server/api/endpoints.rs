@@ -4,8 +4,8 @@ use super::problem::Refusal;
 use crate::messaging::Messenger;
 use crate::model::SessionId;
 use crate::node::SessionHandle;
-use crate::policy::TrustedProxies;
 use crate::server::Mounted;
+use ipnet::IpNet;
 
 /// All endpoints of the server.
 pub(super) struct Endpoints(Vec<Mounted>);
@@ -13,12 +13,6 @@ pub(super) struct Endpoints(Vec<Mounted>);
 impl Endpoints {
     pub(super) fn new(mounted: &[Mounted]) -> Self {
         Self(mounted.to_vec())
-    }
-
-    /// The proxies of all endpoints together.
-    pub(super) fn trusted_proxies(&self) -> TrustedProxies {
-        let of_one = |endpoint: &Mounted| endpoint.byway.settings().trusted_proxies.clone();
-        TrustedProxies::new(self.0.iter().flat_map(of_one).collect())
     }
 
     /// The endpoint of this name; without one, the only one that has destinations.
@@ -52,6 +46,11 @@ impl Endpoints {
     }
 }
 
+/// The proxies of all endpoints together.
+pub(in crate::server) fn trusted_proxies(endpoints: &[Mounted]) -> Vec<IpNet> {
+    endpoints.iter().flat_map(|endpoint| endpoint.byway.settings().trusted_proxies.clone()).collect()
+}
+
 /// An open session by its id, which is written as in logs: `s12`.
 pub(super) fn session(endpoint: &Mounted, id: &str) -> Result<SessionHandle, Refusal> {
     let session = session_id(id).and_then(|id| endpoint.byway.session(id)).filter(SessionHandle::is_open);
@@ -61,7 +60,7 @@ pub(super) fn session(endpoint: &Mounted, id: &str) -> Result<SessionHandle, Ref
 }
 
 /// `s12` as a number.
-pub(super) fn session_id(text: &str) -> Option<SessionId> {
+pub(in crate::server) fn session_id(text: &str) -> Option<SessionId> {
     let id = text.strip_prefix('s')?.parse().ok().map(SessionId)?;
     // One spelling for each.
     (id.to_string() == text).then_some(id)

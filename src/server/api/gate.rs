@@ -1,7 +1,7 @@
 //! What stands before every operation: keys, limits, and one form for all that is refused.
 
 use super::counts::ApiCounts;
-use super::key::KeyHash;
+use super::keys::Keys;
 use super::problem::Refusal;
 use super::settings::{ApiKeySettings, ApiSettings, Permission};
 use crate::node::now;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// Lets requests with a good key in, and reads their bodies within limits.
 pub(super) struct Gate {
-    keys: Vec<Arc<ApiKeySettings>>,
+    keys: Keys,
     failures: ConnectFailures,
     tidied: Mutex<Instant>,
     proxies: TrustedProxies,
@@ -43,9 +43,6 @@ async fn admitted(request: &Request, _: Bearer) -> Option<Arc<ApiKeySettings>> {
     request.data::<Arc<ApiKeySettings>>().cloned()
 }
 
-/// The longest key in bytes that is looked at.
-const MAX_KEY_BYTES: usize = 256;
-
 /// How often addresses are forgotten that have not failed for a minute.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
@@ -53,6 +50,11 @@ impl Caller {
     /// What logs call it.
     pub(super) fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// What the key may do.
+    pub(super) fn allowed(&self) -> &[Permission] {
+        &self.0.allow
     }
 
     /// Refuses what the key may not do.
@@ -70,7 +72,7 @@ impl Caller {
 impl Gate {
     pub(super) fn new(settings: &ApiSettings, proxies: TrustedProxies) -> Self {
         Self {
-            keys: settings.keys.iter().cloned().map(Arc::new).collect(),
+            keys: Keys::new(settings),
             failures: ConnectFailures::new(settings.failures_per_minute, now()),
             tidied: Mutex::new(now()),
             proxies,
@@ -94,18 +96,11 @@ impl Gate {
             let detail = "too many requests of this address had no good key";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).retry_after(wait)
         })?;
-        let key = bearer(request).filter(|key| key.len() <= MAX_KEY_BYTES);
-        key.and_then(|key| self.find(&KeyHash::of(key))).ok_or_else(|| {
+        bearer(request).and_then(|key| self.keys.find(key)).ok_or_else(|| {
             self.failed(address);
             let detail = "there is no good key; expected Authorization: Bearer and one of api.keys";
             Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         })
-    }
-
-    /// All are compared, and each in the same time, so that nobody learns from the time how near a guess was.
-    fn find(&self, hash: &KeyHash) -> Option<Arc<ApiKeySettings>> {
-        let is_it = |found, key: &Arc<ApiKeySettings>| if key.hash.is(hash) { Some(Arc::clone(key)) } else { found };
-        self.keys.iter().fold(None, is_it)
     }
 
     fn failed(&self, address: AddressKey) {

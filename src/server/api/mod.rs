@@ -8,7 +8,9 @@ mod endpoints;
 mod gate;
 mod history;
 mod key;
+mod keys;
 mod once;
+mod overview;
 mod page;
 mod presence;
 mod problem;
@@ -24,9 +26,15 @@ pub use counts::ApiCounts;
 pub use key::KeyHash;
 pub use settings::{ApiKeySettings, ApiSettings, Permission};
 
+pub(super) use endpoints::{session_id, trusted_proxies};
+pub(super) use keys::Keys;
+
+use super::CommonSettings;
 use super::routes::Mounted;
+use crate::policy::TrustedProxies;
 use endpoints::Endpoints;
 use gate::{Gate, Gated};
+use overview::OverviewService;
 use poem::{IntoEndpoint, Route, get};
 use poem_openapi::OpenApiService;
 use service::Service;
@@ -40,14 +48,16 @@ pub(super) const PATH: &str = "/api";
 pub(super) fn routes(
     settings: &ApiSettings,
     mounted: &[Mounted],
+    common: &CommonSettings,
     counts: &Arc<ApiCounts>,
 ) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
     let endpoints = Arc::new(Endpoints::new(mounted));
-    let gate = Gate::new(settings, endpoints.trusted_proxies());
-    let service =
-        OpenApiService::new(Service::new(settings, endpoints, Arc::clone(counts)), "Byway", env!("CARGO_PKG_VERSION"))
-            .description("Publishes, shows who is connected, and ends sessions. Each request brings a key.")
-            .server(PATH);
+    let gate = Gate::new(settings, TrustedProxies::new(trusted_proxies(mounted)));
+    let service = Service::new(settings, endpoints, Arc::clone(counts));
+    let operations = (service, OverviewService::new(common, mounted));
+    let service = OpenApiService::new(operations, "Byway", env!("CARGO_PKG_VERSION"))
+        .description("Publishes, shows who is connected, and ends sessions. Each request brings a key.")
+        .server(PATH);
     let (description, page) = (page::description(&service), page::page(&service));
     Route::new()
         .at("/openapi.json", get(description))

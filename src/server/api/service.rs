@@ -10,7 +10,7 @@ use super::presence::PresencePage;
 use super::problem::Refusal;
 use super::publish::{Publish, Published, Publisher};
 use super::revocations::{Revoke, Revoked};
-use super::sessions::{SessionDetail, SessionPage, disconnect};
+use super::sessions::{Order, SessionDetail, SessionPage, Wanted, disconnect};
 use super::settings::{ApiSettings, Permission};
 use super::tickets::{NewTicket, Ticket};
 use super::users::{UserDetail, UserPage};
@@ -32,6 +32,10 @@ pub(super) struct Service {
 /// How many a page has that was not told how many.
 fn page_size() -> u16 {
     100
+}
+
+fn oldest_first() -> Order {
+    Order::Oldest
 }
 
 /// A session that ends.
@@ -88,7 +92,7 @@ impl Service {
         publisher.publish(messages.0).map(Json)
     }
 
-    /// Open sessions, oldest first
+    /// Open sessions
     #[oai(path = "/sessions", method = "get", operation_id = "listSessions")]
     async fn sessions(
         &self,
@@ -99,6 +103,12 @@ impl Service {
         /// How many at most.
         #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<u16>,
+        /// Only sessions in whose id, user, address, transport or protocol this is, without regard to case.
+        #[oai(validator(max_length = 256))]
+        search: Query<Option<String>>,
+        /// Which come first. Only the oldest first, as they are by default, can be asked for page by page.
+        #[oai(default = "oldest_first")]
+        order: Query<Order>,
     ) -> Result<Json<SessionPage>, Refusal> {
         caller.needs(Permission::Read)?;
         let after = match &after.0 {
@@ -107,7 +117,8 @@ impl Service {
                 .ok_or_else(|| Refusal::bad_request("invalid_request", "after is no id of a session, such as s12"))?,
             None => 0,
         };
-        Ok(Json(SessionPage::of(self.endpoints.find(endpoint.0.as_deref())?, after, limit.0.into())))
+        let wanted = Wanted { after, search: search.0.as_deref(), order: order.0, limit: limit.0.into() };
+        Ok(Json(SessionPage::of(self.endpoints.find(endpoint.0.as_deref())?, &wanted)))
     }
 
     /// A session
@@ -174,7 +185,6 @@ impl Service {
 
     /// Destinations that somebody listens to or where something is kept, and patterns that somebody listens to, by name
     #[oai(path = "/destinations", method = "get", operation_id = "listDestinations")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
     async fn destinations(
         &self,
         caller: Caller,

@@ -5,7 +5,8 @@ use crate::messaging::UserSession;
 use crate::model::Disconnect;
 use crate::node::SessionHandle;
 use crate::server::Mounted;
-use poem_openapi::Object;
+use poem_openapi::{Enum, Object};
+use std::cmp::Reverse;
 use std::time::SystemTime;
 
 /// A session.
@@ -86,20 +87,72 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Whether what identifies it has this in it; nothing is in everything.
+    fn has(&self, search: &str) -> bool {
+        let texts =
+            [Some(&self.id), self.user.as_ref(), Some(&self.address), Some(&self.transport), self.protocol.as_ref()];
+        texts.into_iter().flatten().any(|text| text.to_lowercase().contains(search))
+    }
+}
+
 /// Who has signed in inside the session, or else who came with the request that opened it.
 fn user(endpoint: &Mounted, session: &SessionHandle) -> Option<String> {
     let inside = endpoint.messenger.as_ref().and_then(|messenger| messenger.users().user_of(session.id()));
     inside.as_deref().or_else(|| session.principal().map(|principal| principal.name())).map(str::to_owned)
 }
 
+/// What sessions are listed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// Oldest first, page by page.
+    Oldest,
+    /// Newest first.
+    Newest,
+    /// Those for whom the most bytes wait first.
+    Queue,
+    /// Those who sent the most bytes first.
+    Received,
+    /// Those who were sent the most bytes first.
+    Sent,
+}
+
+impl Order {
+    fn apply(self, sessions: &mut [SessionHandle]) {
+        match self {
+            Self::Oldest => sessions.sort_unstable_by_key(SessionHandle::id),
+            Self::Newest => sessions.sort_unstable_by_key(|session| Reverse(session.id())),
+            Self::Queue => sessions.sort_by_cached_key(|session| Reverse(session.queued().1)),
+            Self::Received => sessions.sort_by_cached_key(|session| Reverse(session.traffic().bytes_in)),
+            Self::Sent => sessions.sort_by_cached_key(|session| Reverse(session.traffic().bytes_out)),
+        }
+    }
+}
+
+/// Which sessions are listed.
+pub(super) struct Wanted<'a> {
+    /// Only those whose ids are above.
+    pub(super) after: u64,
+    /// Only those in whose id, user, address, transport or protocol this is, without regard to case.
+    pub(super) search: Option<&'a str>,
+    pub(super) order: Order,
+    pub(super) limit: usize,
+}
+
 impl SessionPage {
-    /// At most `limit` of the open sessions whose ids are above `after`.
-    pub(super) fn of(endpoint: &Mounted, after: u64, limit: usize) -> Self {
+    pub(super) fn of(endpoint: &Mounted, wanted: &Wanted<'_>) -> Self {
         let mut open = endpoint.byway.sessions();
-        open.retain(|session| session.id().0 > after && session.is_open());
-        open.sort_unstable_by_key(SessionHandle::id);
-        let next = (open.len() > limit).then(|| open[limit - 1].id().to_string());
-        Self { sessions: open.iter().take(limit).map(|session| Session::of(endpoint, session)).collect(), next }
+        open.retain(|session| session.id().0 > wanted.after && session.is_open());
+        wanted.order.apply(&mut open);
+        let search = wanted.search.map(str::to_lowercase).unwrap_or_default();
+        let found = open.iter().map(|session| Session::of(endpoint, session)).filter(|session| session.has(&search));
+        let mut sessions: Vec<_> = found.take(wanted.limit + 1).collect();
+        let is_more = sessions.len() > wanted.limit;
+        sessions.truncate(wanted.limit);
+        // Only by age does a session stay where it is in the list.
+        let next = sessions.last().filter(|_| is_more && wanted.order == Order::Oldest).map(|last| last.id.clone());
+        Self { sessions, next }
     }
 }
 

@@ -52,6 +52,11 @@ pub enum Permission {
     Read,
     /// End sessions and revoke.
     Disconnect,
+    /// Open the admin page: numbers of everything, and the limits in force. The page shows and does beside what the same
+    /// key's other permissions allow.
+    Admin,
+    /// Watch on the admin page what goes through a session: what users say, and what they are told.
+    Watch,
     /// Make tickets, with which somebody comes in as any user.
     Tickets,
 }
@@ -63,6 +68,8 @@ impl Permission {
             Self::Publish => "publish",
             Self::Read => "read",
             Self::Disconnect => "disconnect",
+            Self::Admin => "admin",
+            Self::Watch => "watch",
             Self::Tickets => "tickets",
         }
     }
@@ -87,6 +94,11 @@ impl ApiSettings {
     /// Whether there is an API.
     pub fn is_on(&self) -> bool {
         !self.keys.is_empty()
+    }
+
+    /// Whether some key may do that.
+    pub(in crate::server) fn allows(&self, permission: Permission) -> bool {
+        self.keys.iter().any(|key| key.allow.contains(&permission))
     }
 
     /// Refuses what cannot be right.
@@ -122,6 +134,9 @@ impl ApiSettings {
                         "{name:?} may do nothing; expected \"publish\", \"read\", \"disconnect\" or \"tickets\" in allow"
                     )
                 }
+                () if allow.contains(&Permission::Watch) && !allow.contains(&Permission::Admin) => {
+                    format!("{name:?} may watch, and cannot open the page for it; expected \"admin\" in allow too")
+                }
                 () => continue,
             };
             return Err(SettingsError::new("api.keys", problem));
@@ -153,6 +168,7 @@ mod tests {
         refused(&with(vec![key("a", "1", read), key("a", "2", read)]), "api.keys", "two keys are called \"a\"");
         refused(&with(vec![key("a", "1", read), key("b", "1", read)]), "api.keys", "another key's hash");
         refused(&with(vec![key("a", "1", &[])]), "api.keys", "may do nothing");
+        refused(&with(vec![key("a", "1", &[Permission::Watch])]), "api.keys", "expected \"admin\" in allow too");
     }
 
     #[test]

@@ -11,9 +11,17 @@ pub enum Then {
     End,
 }
 
+/// What of what has come does not go on yet.
+enum Holds {
+    All,
+    /// What came last.
+    Last,
+    /// What does not fill a block of so many bytes.
+    Block(usize),
+}
+
 pub struct Flow {
-    /// What is held goes on in multiples of this; `None` is at the end.
-    block: Option<usize>,
+    holds: Holds,
     held: Vec<u8>,
     /// After how many bytes what happens.
     limit: Option<(usize, Then)>,
@@ -24,14 +32,23 @@ impl Flow {
     pub fn new(habits: &Habits) -> Self {
         let limits = [(habits.cuts_at, Then::Reset), (habits.ends_at, Then::End), (habits.stalls_at, Then::Stall)];
         let limit = limits.into_iter().filter_map(|(at, then)| Some((at?, then))).min_by_key(|(at, _)| *at);
-        let block = if habits.holds_all { None } else { Some(habits.blocks.unwrap_or(1)) };
-        Self { block, held: Vec::new(), limit, passed: 0 }
+        let holds = match habits {
+            Habits { holds_all: true, .. } => Holds::All,
+            Habits { holds_last: true, .. } => Holds::Last,
+            _ => Holds::Block(habits.blocks.unwrap_or(1)),
+        };
+        Self { holds, held: Vec::new(), limit, passed: 0 }
     }
 
     /// What goes on of what has come.
     pub fn pass(&mut self, bytes: &[u8]) -> (Vec<u8>, Then) {
+        let before = self.held.len();
         self.held.extend_from_slice(bytes);
-        let ready = self.block.map_or(0, |block| self.held.len() / block * block);
+        let ready = match self.holds {
+            Holds::All => 0,
+            Holds::Last => before,
+            Holds::Block(size) => self.held.len() / size * size,
+        };
         let rest = self.held.split_off(ready);
         let ready = std::mem::replace(&mut self.held, rest);
         self.limited(ready)

@@ -29,6 +29,8 @@ pub struct Habits {
     pub rewrites_headers: bool,
     /// Nothing of an answer goes on before all of it is there.
     pub holds_all: bool,
+    /// What comes goes on when the next comes.
+    pub holds_last: bool,
     /// An answer goes on in blocks of so many bytes.
     pub blocks: Option<usize>,
     /// After so many bytes of an answer the connection is reset.

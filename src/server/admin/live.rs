@@ -1,0 +1,99 @@
+//! The endpoint that the page listens to: feeds, and nothing else, for those who show a key of the API.
+
+use super::watch::{self, Watches};
+use crate::broker::{BrokerSettings, HistorySettings};
+use crate::messaging::{Messages, MessagingSettings, Messenger};
+use crate::model::{DestinationPattern, Principal, SettingsError};
+use crate::node::{Byway, FeedSettings, LimitSettings, Settings, SockJsSettings, Stomp};
+use crate::policy::{Access, Action, AuthError, Authenticator, Authorizer, Credentials, Decision, Identity};
+use crate::server::Mounted;
+use crate::server::api::{ApiSettings, Keys, Permission, trusted_proxies};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where it is.
+pub(super) const PATH: &str = "/admin/live";
+
+/// Where numbers are told.
+pub(super) const STATS: &str = "/topic/stats";
+
+/// How many may listen at a time: pages that are open, two for each that watches a session.
+const MAX_FEEDS: usize = 200;
+
+/// How many numbers a page finds when it opens: five minutes' worth while somebody looks, ten otherwise.
+const STATS_KEPT: usize = 300;
+
+pub(super) fn endpoint(
+    api: &ApiSettings,
+    keys: Keys,
+    endpoints: &[Mounted],
+    watches: Arc<Watches>,
+) -> Result<(Byway, Messenger), SettingsError> {
+    let settings = Settings {
+        sockjs: SockJsSettings { transports: Vec::new(), ..SockJsSettings::default() },
+        limits: LimitSettings { max_sessions: MAX_FEEDS, ..LimitSettings::default() },
+        trusted_proxies: trusted_proxies(endpoints),
+        ..Settings::default()
+    };
+    let messages = Messages::new()
+        .settings(MessagingSettings { max_sessions_per_user: MAX_FEEDS, ..MessagingSettings::default() })
+        .on_event(move |event, messenger| {
+            watches.told(event, &messenger);
+            std::future::ready(())
+        });
+    let stomp = Stomp::new()
+        .authenticator(ByKey(keys.clone()))
+        .authorizer(Allowed(keys))
+        .failures_per_minute(api.failures_per_minute)
+        .feeds(FeedSettings { max_destinations: 1, retry: Duration::from_secs(1), ..FeedSettings::default() })
+        .broker(BrokerSettings { history: vec![stats()?, watch::history()?], ..BrokerSettings::default() })
+        .messages(messages);
+    Byway::stomp(settings, stomp)
+}
+
+fn stats() -> Result<HistorySettings, SettingsError> {
+    let (messages, bytes, max_age) = (STATS_KEPT, 4 << 20, Duration::from_secs(600));
+    Ok(HistorySettings { pattern: pattern(STATS)?, messages, bytes, max_age })
+}
+
+/// The page's own destinations are patterns; if one were not, there would be no page.
+pub(super) fn pattern(text: &'static str) -> Result<DestinationPattern, SettingsError> {
+    DestinationPattern::parse(text).map_err(|error| SettingsError::new("api.keys", error.to_string()))
+}
+
+/// The principal is the key, by its name.
+struct ByKey(Keys);
+
+impl Authenticator for ByKey {
+    fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        let identity = credentials.token.as_ref().ok_or(AuthError::NoToken).and_then(|token| {
+            let key = self.0.find(token.expose()).ok_or(AuthError::UnknownKey)?;
+            Ok(Identity { principal: Some(Principal::new(key.name.clone())), ..Identity::ANONYMOUS })
+        });
+        Box::pin(std::future::ready(identity))
+    }
+}
+
+/// Numbers are for those who may open the page. What goes through a session is for those who may watch, one session at
+/// a time, which the log tells.
+struct Allowed(Keys);
+
+impl Allowed {
+    fn allow(&self, access: Access<'_>) -> bool {
+        let Some(name) = access.principal.map(Principal::name) else { return false };
+        let needed = match access.target.as_str() {
+            STATS => Permission::Admin,
+            target if watch::is_one(target) => Permission::Watch,
+            _ => return false,
+        };
+        access.action == Action::Subscribe && self.0.allow(name, needed)
+    }
+}
+
+impl Authorizer for Allowed {
+    fn authorize<'a>(&'a self, access: Access<'a>) -> BoxFuture<'a, Decision> {
+        let decision = if self.allow(access) { Decision::Allow } else { Decision::Deny };
+        Box::pin(std::future::ready(decision))
+    }
+}
