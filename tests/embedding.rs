@@ -1,5 +1,6 @@
 //! The endpoint inside somebody else's application: a plain `poem::Server`, nested twice, two endpoints side by side.
 
+use byway::broker::{BrokerSettings, HistorySettings};
 use byway::policy::{AuthError, Authenticator, Credentials, Identity};
 use byway::{Byway, Handler, Message, Principal, SessionHandle, Settings, Stomp};
 use futures_util::future::BoxFuture;
@@ -34,6 +35,10 @@ async fn start() -> SocketAddr {
     let (inner, other) = (byway(0), byway(1));
     let api = Route::new().nest("/live", inner.endpoint().around(authenticate));
     let app = Route::new().nest("/api", api).nest("/other", other.endpoint());
+    serve(app).await
+}
+
+async fn serve(app: impl Endpoint + 'static) -> SocketAddr {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
     let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
     tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
@@ -86,6 +91,33 @@ async fn endpoints_side_by_side_share_no_sessions() {
     assert!(post(address, "/api/live/0/s/xhr", "ada", "").await.ends_with("o\n"));
     assert!(post(address, "/other/0/s/xhr_send", "ada", "[\"hi\"]").await.starts_with("HTTP/1.1 404"));
     assert!(post(address, "/other/0/s/xhr", "ada", "").await.ends_with("o\n"));
+}
+
+#[tokio::test]
+async fn a_feed_s_poll_that_waits_is_answered_inside_a_plain_poem_server_too() {
+    let pattern = "/topic/*".parse().unwrap();
+    let broker = BrokerSettings { history: vec![HistorySettings::new(pattern)], ..BrokerSettings::default() };
+    let (byway, messenger) = Byway::stomp(Settings::default(), Stomp::new().broker(broker)).unwrap();
+    let app = Route::new().nest("/feed", byway.feeds()).after(|answer| async {
+        answer.map(|mut response| {
+            response.headers_mut().insert("x-app", "1".parse().unwrap());
+            response
+        })
+    });
+    let address = serve(app).await;
+    let get =
+        |target| format!("GET {target} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
+    let request = get("/feed/topic/a?wait=20");
+    let poll = tokio::spawn(async move { exchange(address, &request).await });
+    while byway.sessions().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    messenger.send("/topic/a", &"hi").unwrap();
+    let answer = poll.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("x-app: 1\r\n"), "{answer}");
+    assert!(answer.contains("last-event-id: ") && answer.contains("\"body\":\"\\\"hi\\\"\""), "{answer}");
+    let nothing = exchange(address, &get("/feed/?destination=/topic/a&wait=0")).await;
+    assert!(nothing.starts_with("HTTP/1.1 204 No Content\r\n"), "{nothing}");
 }
 
 #[tokio::test]

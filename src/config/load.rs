@@ -153,8 +153,8 @@ fn without_index(key: &str) -> &str {
 
 /// Whether a value could be a secret, also under a name that was mistyped.
 fn may_be_secret(key: &str) -> bool {
-    // A key where its hash is expected.
-    key.starts_with("auth.") || key.starts_with("api.keys") || key.contains("secret")
+    // A key where its hash is expected; a URL may have a password.
+    key.starts_with("auth.") || key == "hooks.url" || key.starts_with("api.keys") || key.contains("secret")
 }
 
 fn origin_of(layers: &Figment, key: &str) -> Option<String> {
