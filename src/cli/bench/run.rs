@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 /// What all sessions of a load share.
@@ -21,6 +21,8 @@ pub struct Shared {
     pub plan: Plan,
     pub run: u32,
     epoch: Instant,
+    /// Leave to open a session.
+    pub openings: Semaphore,
     /// Messages that were sent.
     pub published: AtomicU64,
     /// Messages that came for the first time, to all sessions together.
@@ -30,12 +32,17 @@ pub struct Shared {
     pub latency: Histogram,
 }
 
+/// How many sessions are being opened at a time: a server that is slow to take them is not buried in more, and those that come by
+/// HTTP have two connections until they are open.
+const MAX_OPENINGS: usize = 64;
+
 impl Shared {
     fn new(plan: Plan) -> Result<Self, String> {
         Ok(Self {
             plan,
             run: getrandom::u32().map_err(|error| format!("cannot draw a random number: {error}"))?,
             epoch: Instant::now(),
+            openings: Semaphore::new(MAX_OPENINGS),
             published: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             measured_from: AtomicU64::new(0),

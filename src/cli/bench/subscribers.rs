@@ -136,6 +136,7 @@ impl Listener {
     }
 
     async fn open(&self) -> Result<(Subscription, Option<Sender>), Failure> {
+        let _leave = self.shared.openings.acquire().await.map_err(Failure::refused)?;
         let wanted = &self.shared.plan.wanted;
         match self.shared.plan.traffic {
             Traffic::Echo => Subscription::raw(wanted).await.map(|(subscription, sender)| (subscription, Some(sender))),

@@ -76,7 +76,10 @@ impl From<std::io::Error> for Failure {
 
 impl From<hyper::Error> for Failure {
     fn from(error: hyper::Error) -> Self {
-        Self::passing(error)
+        match std::error::Error::source(&error) {
+            Some(cause) => Self::passing(format!("{error}: {cause}")),
+            None => Self::passing(error),
+        }
     }
 }
 
