@@ -51,14 +51,19 @@ impl Server {
     /// Checks a URL: https, or http on this machine. Reads the machine's trusted certificates for https; `SSL_CERT_FILE`
     /// and `SSL_CERT_DIR` name others. The error is text for the operator, and repeats nothing of the URL.
     pub fn parse(url: &str) -> Result<Self, String> {
+        let server = Self::anywhere(url)?;
+        match server.is_private() {
+            true => Ok(server),
+            false => Err("expected https://; what goes without it can be read and changed on its way".to_owned()),
+        }
+    }
+
+    /// The same with http to other machines too: for callers who send no secret there, or ask
+    /// [`is_private`](Self::is_private) before.
+    pub fn anywhere(url: &str) -> Result<Self, String> {
         let mut server = Self::plain(url)?;
-        let is_https = url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
-        match is_https {
-            true => server.tls = Some(Tls::new(&server.host, trusted_certificates()?)?),
-            false if is_this_machine(&server.host) => {}
-            false => {
-                return Err("expected https://; what goes without it can be read and changed on its way".to_owned());
-            }
+        if url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
+            server.tls = Some(Tls::new(&server.host, trusted_certificates()?)?);
         }
         Ok(server)
     }
@@ -91,6 +96,21 @@ impl Server {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = authority.port_u16().unwrap_or(default_port);
         Ok(Self { host, port, path: uri.path().to_owned(), query: uri.query().map(str::to_owned), tls: None })
+    }
+
+    /// The URL's host, an IPv6 address without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether it is this machine, by a name that cannot be another one's.
+    pub fn is_here(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether nobody on the way can read or change what goes there.
+    pub fn is_private(&self) -> bool {
+        self.tls.is_some() || self.is_here()
     }
 
     /// The URL's path; "/" where it had none.
@@ -169,10 +189,6 @@ fn trusted_certificates() -> Result<RootCertStore, String> {
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +204,15 @@ mod tests {
         for bad in ["", "/jwks", "ftp://localhost/", "http://", "http://user:pass@localhost/", "localhost:80"] {
             assert!(Server::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn other_machines_are_asked_without_tls_only_by_who_says_so_and_are_not_private() {
+        let server = Server::anywhere("http://10.0.0.1:8080/x").unwrap();
+        assert_eq!((server.host(), server.is_here(), server.is_private()), ("10.0.0.1", false, false));
+        let server = Server::anywhere("http://[::1]/").unwrap();
+        assert_eq!((server.host(), server.is_here(), server.is_private()), ("::1", true, true));
+        assert!(!Server::anywhere("http://localhost.example/").unwrap().is_here());
     }
 
     #[test]

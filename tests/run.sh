@@ -158,7 +158,7 @@ broker.history = [{ pattern = "/topic/**" }]
 broker.presence = [{ pattern = "/topic/b/**" }]
 [api]
 failures_per_minute = 1000000
-keys = [{ name = "all", hash = "$hash", allow = ["publish", "read", "disconnect", "tickets"] }]
+keys = [{ name = "all", hash = "$hash", allow = ["publish", "read", "disconnect", "tickets", "admin"] }]
 EOF
   start "$byway" --config "$folder/byway.toml" --listen 127.0.0.1:0 || return
   (cd "$folder" && PYTHONPATH=$root/tests/clients SCHEMATHESIS_HOOKS=api_schema timeout 300 \

@@ -3,11 +3,15 @@
 use super::arguments::SubscribeArguments;
 use super::client::{Beginning, Credentials, Failure, Heard, Protocol, Subscription, Target, Wanted};
 use super::signals::Signals;
+use bytes::Bytes;
 use byway::Secret;
-use std::io::{self, Write};
+use std::future::pending;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
 
 /// Where the token is. A command line can be read by everybody on the machine.
 const TOKEN: &str = "BYWAY_TOKEN";
@@ -25,6 +29,7 @@ pub fn subscribe(arguments: &SubscribeArguments) -> Result<ExitCode, String> {
         let mut signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
         tokio::select! {
             ended = subscriber.run() => ended,
+            () = reader_is_gone() => Ok(()),
             _ = signals.next() => Ok(()),
         }
     })?;
@@ -36,7 +41,7 @@ pub fn subscribe(arguments: &SubscribeArguments) -> Result<ExitCode, String> {
 /// Who the client is, from the environment.
 pub fn credentials(login: Option<&str>, virtual_host: Option<&str>, target: &Target) -> Result<Credentials, String> {
     let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty()).map(Secret::from);
-    if token.is_some() && !target.is_private() {
+    if token.is_some() && !target.server.is_private() {
         return Err(format!("--url: expected https:// or wss://, because {TOKEN} could be read on its way"));
     }
     Ok(Credentials { token, login: login.map(str::to_owned), virtual_host: virtual_host.map(str::to_owned) })
@@ -114,13 +119,15 @@ impl Subscriber {
 
 struct Printer {
     is_json: bool,
+    /// Whether people read it where it is printed.
+    is_terminal: bool,
     /// How many more there may be.
     left: Option<u64>,
 }
 
 impl Printer {
     fn new(arguments: &SubscribeArguments) -> Self {
-        Self { is_json: arguments.json, left: arguments.count }
+        Self { is_json: arguments.json, is_terminal: io::stdout().is_terminal(), left: arguments.count }
     }
 
     /// Prints a line; false when there may be no more, or when nobody reads them.
@@ -134,6 +141,7 @@ impl Printer {
             Heard::Message(message) if self.is_json => message.to_json().to_string().into(),
             Heard::Message(message) => message.body.clone(),
         };
+        let line = if self.is_terminal { harmless(&line) } else { line };
         let mut out = io::stdout().lock();
         let printed = out.write_all(&line).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
         self.left = self.left.map(|left| left.saturating_sub(1));
@@ -141,7 +149,41 @@ impl Printer {
     }
 }
 
+/// Ready when nobody reads stdout any more, such as a `head` that has enough; otherwise only the next message would show it.
+/// Files and terminals do not go, and cannot be waited for.
+async fn reader_is_gone() {
+    // A pipe that is opened anew does not wait, and leaves stdout's own writes as they are.
+    match pipe::OpenOptions::new().open_sender("/dev/stdout") {
+        Ok(pipe) if pipe.ready(Interest::ERROR).await.is_ok() => {}
+        Err(error) if error.raw_os_error() == Some(NO_READER) => {}
+        _ => pending().await,
+    }
+}
+
+/// ENXIO: why a pipe that nobody reads cannot be opened (fifo(7)).
+const NO_READER: i32 = 6;
+
+/// A publisher could otherwise write commands to the reader's terminal.
+fn harmless(line: &[u8]) -> Bytes {
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let plain =
+        String::from_utf8_lossy(line).chars().map(|c| if is_plain(c) { c } else { '\u{fffd}' }).collect::<String>();
+    plain.into()
+}
+
 fn complain(text: &str) {
     // Nobody reads a closed pipe: nothing to report.
     writeln!(io::stderr(), "byway: {text}").ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_text_and_no_commands() {
+        let line = "two\n\tlines \x1b[2J\u{9b}2J\x07 \u{f6}".as_bytes();
+        assert_eq!(harmless(line), "two\n\tlines \u{fffd}[2J\u{fffd}2J\u{fffd} \u{f6}".as_bytes());
+        assert_eq!(harmless(b"\xff"), "\u{fffd}".as_bytes());
+    }
 }

@@ -14,8 +14,8 @@ const DEFAULT_FILE: &str = "byway.toml";
 /// What the names of environment variables begin with; `__` separates levels: `BYWAY_SERVER__LISTEN`.
 const PREFIX: &str = "BYWAY_";
 
-/// Variables that begin like settings and are none: they name the file, and hold the key that `byway publish` shows.
-const NO_SETTINGS: [&str; 2] = ["config", "api_key"];
+/// Variables that begin like settings and are none: they name the file, and hold what the clients show.
+const NO_SETTINGS: [&str; 3] = ["config", "api_key", "token"];
 
 /// A setting from the command line.
 #[derive(Debug, Clone)]
@@ -153,8 +153,8 @@ fn without_index(key: &str) -> &str {
 
 /// Whether a value could be a secret, also under a name that was mistyped.
 fn may_be_secret(key: &str) -> bool {
-    // A key where its hash is expected.
-    key.starts_with("auth.") || key.starts_with("api.keys") || key.contains("secret")
+    // A key where its hash is expected; a URL may have a password.
+    key.starts_with("auth.") || key == "hooks.url" || key.starts_with("api.keys") || key.contains("secret")
 }
 
 fn origin_of(layers: &Figment, key: &str) -> Option<String> {

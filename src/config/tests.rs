@@ -279,6 +279,20 @@ fn an_api_key_where_its_hash_is_expected_is_refused_and_not_shown() {
 }
 
 #[test]
+fn a_backend_that_says_who_clients_are_is_authentication_and_one_that_does_not_is_none() {
+    let hooks = |more: &str| {
+        let secret = "secret = \"0123456789abcdef0123456789abcdef\"";
+        format!("server.listen = \"0.0.0.0:1\"\n[hooks]\nurl = \"http://127.0.0.1:1\"\n{secret}\n{more}")
+    };
+    let (_, parts) = of_file(&hooks("connect = true"), &[]).unwrap();
+    assert!(parts.site.hooks.is_some());
+    refused(&hooks("app = true"), "auth.anonymous: no authentication is configured");
+    refused("hooks.app = true", "hooks.url: is missing");
+    let error = of_file("hooks = { app = true, url = \"https://ada:canary@example.com\" }", &[]).unwrap_err();
+    assert!(error.contains("without a user and a password") && !error.contains("canary"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_told_with_the_place() {
     refused("a = [", "TOML parse error at line 1, column 6: ");
 }

@@ -61,7 +61,7 @@ impl AuthSettings {
         }
         if !self.jwt.is_configured() {
             self.refuse_tokens_without_keys()?;
-            return Ok(Arc::new(Anonymous));
+            return Ok(if self.is_open() { Arc::new(Anonymous) } else { Arc::new(OnlyTickets) });
         }
         let tokens = self.jwt.load()?;
         Ok(match self.anonymous {
@@ -72,12 +72,17 @@ impl AuthSettings {
 
     /// Whether everybody may come in without showing anything.
     pub fn is_open(&self) -> bool {
-        !self.jwt.is_configured() || self.anonymous == AnonymousPolicy::Allow
+        !self.has_credentials() || self.anonymous == AnonymousPolicy::Allow
+    }
+
+    /// Whether there is anything that clients could show.
+    fn has_credentials(&self) -> bool {
+        self.jwt.is_configured() || self.tickets.required
     }
 
     /// Refuses to serve everybody at an address that others than this machine reach, unless that was said by name.
     pub fn check_exposure(&self, listen: IpAddr) -> Result<(), SettingsError> {
-        let is_said = self.jwt.is_configured() || self.anonymous == AnonymousPolicy::Allow;
+        let is_said = self.has_credentials() || self.anonymous == AnonymousPolicy::Allow;
         match is_said || listen.to_canonical().is_loopback() {
             true => Ok(()),
             false => Err(SettingsError::new("auth.anonymous", EXPOSED)),
@@ -95,7 +100,7 @@ impl AuthSettings {
 }
 
 const EXPOSED: &str = "no authentication is configured, so whoever reaches the address could open sessions; expected a \
-                       key in [auth.jwt], or a loopback address in server.listen, or \"allow\" here (--allow-anonymous)";
+                       key in [auth.jwt], or auth.tickets.required, or a loopback address in server.listen, or \"allow\" here (--allow-anonymous)";
 
 /// Lets clients without a token in, and refuses those with a bad one: they mean to be somebody.
 struct AnonymousOr(JwtAuthenticator);
@@ -110,6 +115,16 @@ impl Authenticator for AnonymousOr {
 
     fn prepare(&self) -> BoxFuture<'_, ()> {
         self.0.prepare()
+    }
+}
+
+/// Refuses whoever has no ticket; tickets do not come here.
+struct OnlyTickets;
+
+impl Authenticator for OnlyTickets {
+    fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        let error = if credentials.token.is_some() { AuthError::Ticket } else { AuthError::NoToken };
+        Box::pin(std::future::ready(Err(error)))
     }
 }
 
@@ -156,6 +171,17 @@ mod tests {
             let said = AuthSettings { anonymous: AnonymousPolicy::Allow, ..AuthSettings::default() };
             assert!(check(&said, reached).is_ok(), "{reached}");
         }
+    }
+
+    #[tokio::test]
+    async fn where_tickets_are_required_nobody_comes_in_without_one() {
+        let tickets = TicketSettings { required: true, ..TicketSettings::default() };
+        let settings = AuthSettings { tickets, ..AuthSettings::default() };
+        assert_eq!(answer(&settings, None).await, Err(AuthError::NoToken));
+        assert_eq!(answer(&settings, Some("junk")).await, Err(AuthError::Ticket));
+        assert_eq!(settings.check_exposure(IpAddr::from([0, 0, 0, 0])), Ok(()));
+        let or_nobody = AuthSettings { anonymous: AnonymousPolicy::Allow, ..settings };
+        assert_eq!(answer(&or_nobody, None).await, Ok(false));
     }
 
     #[test]

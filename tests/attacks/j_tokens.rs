@@ -8,7 +8,7 @@ use crate::support::stage::{Plan, SECRET, auth, token, token_with};
 use crate::support::stomp::StompClient;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use byway::policy::{AnonymousPolicy, Revocation};
+use byway::policy::{AnonymousPolicy, Revocation, TicketRequest};
 use byway::{Disconnect, Transport};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
@@ -205,10 +205,20 @@ fn j7_a_token_in_a_url_is_refused_by_default_and_no_secret_reaches_a_log_or_an_a
                     }
                 }
             }
+            let ticket = stage.messenger.issue_ticket(TicketRequest::new("ada")).expect("a ticket").ticket;
+            for _ in 0..2 {
+                let mut in_url = Client::new(stage.server.address, Transport::RawWebsocket);
+                in_url.query = format!("ticket={}", ticket.expose());
+                let mut client = StompClient::open(in_url).await;
+                client.say_connect(&[]).await;
+                let frame = client.frame().await;
+                said += &format!("{frame:?} {}", frame.text());
+            }
+            assert!(said.contains("CONNECTED") && said.contains("the ticket is unknown"), "it is good once");
             said += &format!("{:?}", stage.server.byway.stats());
             said += &log.text();
             assert!(log.text().contains("session ended"), "the log was recorded");
-            for secret in ["canary", &signature, SECRET] {
+            for secret in ["canary", &signature, SECRET, &ticket.expose()["byway_t_".len()..]] {
                 assert!(!said.contains(secret), "{secret}");
             }
             survives(&stage, &[("token", &token("bob"))]).await;

@@ -56,7 +56,7 @@ fn the_admin_page_is_where_the_api_is_and_those_who_look_are_told_that_the_serve
     let (key, hash) = new_key();
     let file = file_allowing("\"admin\"", &hash, "listen = \"127.0.0.1:0\"");
     let mut byway = Byway::start_in(file, &["--workers", "1"]);
-    let row = byway.table.lines().find(|line| line.ends_with("/admin  admin page")).expect("a row").to_owned();
+    let row = byway.table.lines().find(|line| line.ends_with("  admin page")).expect("a row").to_owned();
     let address = row.split("://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
     assert_eq!((get(address, "/admin").status(), get(&byway.address, "/admin").status()), ("200", "404"));
     let mut feed = connect(address);

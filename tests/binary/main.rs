@@ -1,10 +1,13 @@
 //! The binary as its users meet it: a process with arguments, variables, a file, signals and an exit code.
 
 mod api;
+mod bench;
 mod client;
 mod configuration;
+mod peers;
 mod process;
 mod serving;
 mod stopping;
+mod subscribe;
 mod tls;
 mod token;

@@ -93,6 +93,10 @@ impl Byway {
         assert!(status.expect("kill runs").success());
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the end, which closes stdout; answers the exit code.
     pub fn exit_code(&mut self) -> i32 {
         let mut closed = self.out.recv_timeout(PATIENCE);
@@ -113,7 +117,7 @@ impl Drop for Byway {
 }
 
 /// The lines of a pipe, read by a thread so that waiting for them can have a limit.
-fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+pub fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
@@ -125,7 +129,7 @@ fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Lines up to the first that fits.
-fn until(lines: &Receiver<String>, fits: impl Fn(&str) -> bool) -> Vec<String> {
+pub fn until(lines: &Receiver<String>, fits: impl Fn(&str) -> bool) -> Vec<String> {
     let mut seen = Vec::new();
     while !seen.last().is_some_and(|line: &String| fits(line)) {
         let line = lines.recv_timeout(PATIENCE);

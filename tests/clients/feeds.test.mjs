@@ -26,14 +26,12 @@ app = "stomp"
 
 const key = 'byway_the-key-of-the-feeds-test';
 
-/** A server that lets nobody in without a token or a ticket. */
+/** A server that lets nobody in without a ticket. */
 const closed = `
-[auth.jwt]
-secret = "0123456789abcdef0123456789abcdef"
-require_issuer = false
-require_audience = false
 [api]
 keys = [{ name = "backend", hash = "sha256:${createHash('sha256').update(key).digest('hex')}", allow = ["publish", "tickets"] }]
+[auth.tickets]
+required = true
 `;
 
 let browser;
@@ -216,7 +214,7 @@ function listenOn() {
 }
 
 test('a page whose ticket is good no more fetches another and misses nothing', async () => {
-  const { server, road } = await start('once', `${configuration}${closed}\n[auth.tickets]\nreconnect_time = "0s"`);
+  const { server, road } = await start('once', `${configuration}${closed}reconnect_time = "0s"`);
   const { ticket, say } = backend(server.base);
   const { context, page } = await visit(browser, `${road.base}/`);
   await page.exposeFunction('fetchTicket', ticket);

@@ -10,3 +10,4 @@ mod connecting;
 mod failing;
 mod stage;
 mod telling;
+mod watching;

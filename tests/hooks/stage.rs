@@ -7,7 +7,7 @@ use crate::support::stomp::StompClient;
 use byway::hooks::{HookSettings, HookStats, Hooks};
 use byway::messaging::{Messages, MessagingSettings, Messenger};
 use byway::policy::{AnonymousPolicy, AuthSettings, Rules};
-use byway::server::{Server, ServerSettings, Stopped};
+use byway::server::{Health, Server, ServerSettings, Site, Stopped};
 use byway::{Byway, DestinationPattern, Settings, Stomp, Transport};
 use poem::Route;
 use std::net::SocketAddr;
@@ -86,7 +86,9 @@ impl Plan {
         let address = listener.local_addr().expect("a bound listener has an address");
         let (stop, stopped) = oneshot::channel::<()>();
         let server = Server::new(ServerSettings::default()).drain(byway.clone()).hooks(Arc::clone(&hooks));
-        let routes = Route::new().nest("/e", byway.endpoint());
+        let site = Site { metrics: true, hooks: Some(Arc::clone(&hooks)), ..Site::default() };
+        let site = site.routes(&Health::default(), &server.connections());
+        let routes = Route::new().nest("/e", byway.endpoint()).nest("/site", site);
         let serving = tokio::spawn(server.serve(listener, routes, async {
             stopped.await.ok();
         }));

@@ -4,6 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../feeds/client.rs"]
+#[allow(dead_code, reason = "these tests need only a part of it")]
+mod client;
 mod cuts;
 mod feeds;
 mod reader;

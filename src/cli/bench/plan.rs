@@ -84,13 +84,11 @@ impl Plan {
 
 /// A load generator is a weapon: it points at this machine unless another one is named twice.
 fn check_host(target: &Target, allowed: Option<&str>) -> Result<(), String> {
-    if target.is_here() || allowed == Some(&target.host) {
+    let host = target.server.host();
+    if target.server.is_here() || allowed == Some(host) {
         return Ok(());
     }
-    Err(format!(
-        "--url: {} is not this machine; if it is yours to load, add --allow-remote {}",
-        target.host, target.host
-    ))
+    Err(format!("--url: {host} is not this machine; if it is yours to load, add --allow-remote {host}"))
 }
 
 fn publish_transport(arguments: &BenchArguments) -> Result<Transport, String> {

@@ -77,7 +77,7 @@ impl Schedule {
     }
 }
 
-/// Sends until the schedule is over or `enough` says so; answers what ended publishers before.
+/// Sends until the schedule is over, also where the last message is earlier, or until `enough` says so; answers what ended publishers before.
 pub async fn publish(
     shared: &Arc<Shared>,
     publishers: Vec<Publisher>,
@@ -136,6 +136,7 @@ async fn send_all(
         shared.published.fetch_add(1, Ordering::Relaxed);
         number += 1;
     }
+    sleep_until(schedule.end).await;
     Ok(())
 }
 

@@ -82,7 +82,7 @@ const BUSY: f64 = 0.8;
 
 impl Report {
     pub fn of(outcome: Outcome) -> Self {
-        let Outcome { shared, subscribers, tally, expected, .. } = &outcome;
+        let Outcome { shared, opened, tally, expected, .. } = &outcome;
         let plan = &shared.plan;
         Self {
             url: plan.wanted.target.to_string(),
@@ -107,7 +107,7 @@ impl Report {
             rates: outcome.measured.as_ref().map(Rates::of),
             server: outcome.measured.as_ref().filter(|_| !plan.pids.is_empty()).map(|samples| {
                 let (before, after) = outcome.memory;
-                Server::of(samples, after.saturating_sub(before) as f64 / subscribers.connected as f64)
+                Server::of(samples, after.saturating_sub(before) as f64 / opened.connected as f64)
             }),
             load: outcome.measured.as_ref().and_then(|samples| Load::of(samples, plan.threads)),
             sessions: Sessions::of(outcome),
@@ -189,13 +189,13 @@ impl Text {
 
 impl Sessions {
     fn of(outcome: Outcome) -> Self {
-        let Outcome { subscribers, ended: Reasons(ended_early), publishers_failed: Reasons(publishers_failed), .. } =
+        let Outcome { opened, ended: Reasons(ended_early), publishers_failed: Reasons(publishers_failed), .. } =
             outcome;
         Self {
-            asked: subscribers.asked,
-            connected: subscribers.connected,
-            unconfirmed: subscribers.unconfirmed,
-            failed: subscribers.failed.0,
+            asked: opened.asked,
+            connected: opened.connected,
+            unconfirmed: opened.unconfirmed,
+            failed: opened.failed.0,
             ended_early,
             publishers_failed,
         }

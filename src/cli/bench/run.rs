@@ -5,7 +5,8 @@ use super::plan::Plan;
 use super::process::{self, Usage};
 use super::publishers::{Publisher, Schedule, publish};
 use super::report::Report;
-use super::subscribers::Subscribers;
+use super::subscribers::{Opened, Subscribers};
+use super::track::Tally;
 use crate::cli::arguments::Traffic;
 use crate::cli::client::Failure;
 use std::collections::BTreeMap;
@@ -89,24 +90,16 @@ impl Reasons {
 /// What a run has come to.
 pub struct Outcome {
     pub shared: Arc<Shared>,
-    pub subscribers: Opened,
+    pub opened: Opened,
     /// Anonymous memory of the server's processes before and after the subscribers came.
     pub memory: (u64, u64),
     pub publishers_failed: Reasons,
     pub ended: Reasons,
-    pub tally: super::track::Tally,
+    pub tally: Tally,
     pub expected: u64,
     pub interrupted: bool,
     /// From the warm-up's end to the schedule's, and to the last message; `None` if it was interrupted before.
     pub measured: Option<[Sample; 3]>,
-}
-
-/// How opening went.
-pub struct Opened {
-    pub asked: usize,
-    pub connected: usize,
-    pub unconfirmed: usize,
-    pub failed: Reasons,
 }
 
 /// Runs a load to its end, or until `interrupted`.
@@ -124,41 +117,28 @@ pub async fn run(plan: Plan, interrupted: impl Future<Output = ()> + Send + 'sta
     });
     let before = process::usage(&shared.plan.pids)?.memory;
     let mut subscribers = Subscribers::open(&shared, enough.clone()).await;
-    if subscribers.connected == 0 {
-        return Err(nobody(&shared, &subscribers.failed));
+    if subscribers.opened.connected == 0 {
+        return Err(nobody(&shared, &subscribers.opened.failed));
     }
     let memory = (before, process::usage(&shared.plan.pids)?.memory);
-    let publishers = match shared.plan.traffic {
-        Traffic::Echo => std::mem::take(&mut subscribers.senders).into_iter().map(Publisher::of_listener).collect(),
-        Traffic::Topic | Traffic::Broadcast => {
-            let failed = |failure| format!("{}: a publisher: {failure}", shared.plan.wanted.target);
-            Publisher::open_all(&shared).await.map_err(failed)?
-        }
-    };
+    let publishers = publishers(&shared, &mut subscribers).await?;
     let (publishers_failed, begun, published) = publish_all(&shared, publishers, &enough).await?;
-    let expected = expected(&shared, subscribers.connected);
-    let measured = match begun {
-        Some(begun) => {
-            rest(&shared, expected, &enough).await;
-            Some([begun, published, shared.sample()?])
-        }
-        None => None,
-    };
-    let (connected, unconfirmed, asked) = (subscribers.connected, subscribers.unconfirmed, subscribers.asked);
-    let failed = std::mem::take(&mut subscribers.failed);
-    let (tally, ended) = subscribers.close().await;
+    let expected = expected(&shared, subscribers.opened.connected);
+    rest(&shared, expected).await;
+    let done = shared.sample()?;
+    let measured = begun.map(|begun| [begun, published, done]);
+    let (opened, tally, ended) = subscribers.close().await;
     let interrupted = *enough.borrow();
-    Ok(Report::of(Outcome {
-        shared,
-        subscribers: Opened { asked, connected, unconfirmed, failed },
-        memory,
-        publishers_failed,
-        ended,
-        tally,
-        expected,
-        interrupted,
-        measured,
-    }))
+    let outcome = Outcome { shared, opened, memory, publishers_failed, ended, tally, expected, interrupted, measured };
+    Ok(Report::of(outcome))
+}
+
+async fn publishers(shared: &Shared, subscribers: &mut Subscribers) -> Result<Vec<Publisher>, String> {
+    if shared.plan.traffic == Traffic::Echo {
+        return Ok(std::mem::take(&mut subscribers.senders).into_iter().map(Publisher::of_listener).collect());
+    }
+    let failed = |failure| format!("{}: a publisher: {failure}", shared.plan.wanted.target);
+    Publisher::open_all(shared).await.map_err(failed)
 }
 
 fn nobody(shared: &Shared, failed: &Reasons) -> String {
@@ -206,11 +186,11 @@ fn expected(shared: &Shared, connected: usize) -> u64 {
 /// How often it is looked whether all have come.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Waits until all messages have come, or as long as the plan says.
-async fn rest(shared: &Shared, expected: u64, enough: &watch::Receiver<bool>) {
+/// Waits until all messages have come, or as long as the plan says; for those of an interrupted load as well.
+async fn rest(shared: &Shared, expected: u64) {
     let deadline = Instant::now() + shared.plan.wait;
     let is_missing = || shared.delivered.load(Ordering::Relaxed) < expected;
-    while is_missing() && Instant::now() < deadline && !*enough.borrow() {
+    while is_missing() && Instant::now() < deadline {
         sleep(LOOK).await;
     }
 }

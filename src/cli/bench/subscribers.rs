@@ -16,9 +16,15 @@ use tokio::time::{Instant, sleep_until};
 pub struct Subscribers {
     tasks: JoinSet<Heards>,
     over: watch::Sender<bool>,
-    pub asked: usize,
     /// What those that are open send by, where they are those that send.
     pub senders: Vec<(u32, Sender)>,
+    pub opened: Opened,
+}
+
+/// How opening went.
+#[derive(Debug, Default)]
+pub struct Opened {
+    pub asked: usize,
     pub connected: usize,
     /// Open, though the server has not said that the subscription is there.
     pub unconfirmed: usize,
@@ -31,7 +37,8 @@ struct Heards {
     ended: Option<Failure>,
 }
 
-type Opened = Result<(u32, bool, Option<Sender>), Failure>;
+/// What a session says once: its number, whether its subscription is confirmed, and what it sends by if it does.
+type Answer = Result<(u32, bool, Option<Sender>), Failure>;
 
 impl Subscribers {
     /// Opens so many in a second, until all have tried or `enough` says so.
@@ -39,15 +46,8 @@ impl Subscribers {
         let (over, is_over) = watch::channel(false);
         let (opened, mut answers) = mpsc::unbounded_channel();
         let asked = shared.plan.subscribers;
-        let mut all = Self {
-            tasks: JoinSet::new(),
-            over,
-            asked,
-            senders: Vec::new(),
-            connected: 0,
-            unconfirmed: 0,
-            failed: Reasons::default(),
-        };
+        let mut all =
+            Self { tasks: JoinSet::new(), over, senders: Vec::new(), opened: Opened { asked, ..Opened::default() } };
         let start = Instant::now();
         for number in 0..asked {
             let begin = start + Duration::from_secs_f64(number as f64 / shared.plan.ramp);
@@ -57,26 +57,26 @@ impl Subscribers {
         drop(opened);
         for _ in 0..asked {
             tokio::select! {
-                Some(answer) = answers.recv() => all.opened(answer),
+                Some(answer) = answers.recv() => all.count(answer),
                 _ = enough.wait_for(|enough| *enough) => break,
             }
         }
         all
     }
 
-    fn opened(&mut self, answer: Opened) {
+    fn count(&mut self, answer: Answer) {
         match answer {
             Ok((number, is_confirmed, sender)) => {
-                self.connected += 1;
-                self.unconfirmed += usize::from(!is_confirmed);
+                self.opened.connected += 1;
+                self.opened.unconfirmed += usize::from(!is_confirmed);
                 self.senders.extend(sender.map(|sender| (number, sender)));
             }
-            Err(failure) => self.failed.add(&failure),
+            Err(failure) => self.opened.failed.add(&failure),
         }
     }
 
-    /// Ends all sessions; what they have heard together, and what had ended some before.
-    pub async fn close(mut self) -> (Tally, Reasons) {
+    /// Ends all sessions; how they were opened, what they have heard together, and what had ended some before.
+    pub async fn close(mut self) -> (Opened, Tally, Reasons) {
         self.over.send_replace(true);
         let (mut sum, mut ended) = (Tally::default(), Reasons::default());
         while let Some(joined) = self.tasks.join_next().await {
@@ -88,7 +88,7 @@ impl Subscribers {
                 Err(broken) => ended.add(&Failure::refused(broken)),
             }
         }
-        (sum, ended)
+        (self.opened, sum, ended)
     }
 }
 
@@ -103,7 +103,7 @@ impl Listener {
     async fn run(
         mut self,
         begin: Instant,
-        opened: mpsc::UnboundedSender<Opened>,
+        opened: mpsc::UnboundedSender<Answer>,
         mut over: watch::Receiver<bool>,
     ) -> Heards {
         let ended = tokio::select! {
@@ -114,7 +114,7 @@ impl Listener {
     }
 
     /// Opens the session and takes all that comes; answers what ended it.
-    async fn listen(&mut self, begin: Instant, opened: mpsc::UnboundedSender<Opened>) -> Option<Failure> {
+    async fn listen(&mut self, begin: Instant, opened: mpsc::UnboundedSender<Answer>) -> Option<Failure> {
         sleep_until(begin).await;
         let mut subscription = match self.open().await {
             Ok((subscription, sender)) => {

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use byway::protocol::websocket::handshake::accept_key;
 use http::header::{
-    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+    CONNECTION, CONTENT_TYPE, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,22 +16,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-
-trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
-
-async fn connect(target: &Target) -> Result<Box<dyn Io>, Failure> {
-    let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
-    stream.set_nodelay(true)?;
-    Ok(match &target.tls {
-        None => Box::new(stream),
-        Some(tls) => Box::new(tls.connector.connect(tls.name.clone(), stream).await?),
-    })
-}
 
 /// One connection at a time, for one request after the other.
 pub struct Http {
@@ -54,7 +39,7 @@ impl Drop for Connection {
 
 impl Connection {
     async fn open(target: &Target) -> Result<Self, Failure> {
-        let (requests, connection) = http1::handshake(TokioIo::new(connect(target).await?)).await?;
+        let (requests, connection) = http1::handshake(TokioIo::new(target.server.connect().await?)).await?;
         // What it ends with, the requests are told too.
         let driver = tokio::spawn(async { connection.with_upgrades().await.unwrap_or_default() });
         Ok(Self { requests, driver })
@@ -93,11 +78,7 @@ impl Http {
     }
 
     fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>, Failure> {
-        let mut request = Request::builder()
-            .method(&method)
-            .uri(path)
-            .header(HOST, &self.target.authority)
-            .header(USER_AGENT, concat!("byway/", env!("CARGO_PKG_VERSION")));
+        let mut request = self.target.server.request(method.clone(), path);
         if method == Method::POST {
             request = request.header(CONTENT_TYPE, "text/plain;charset=UTF-8");
         }

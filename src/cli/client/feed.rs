@@ -173,7 +173,7 @@ fn heard_of_line(line: Line) -> Result<Option<Heard>, Failure> {
                 Some("base64") => decoded(&line.body)?,
                 _ => line.body.clone().into(),
             };
-            Ok(Some(Heard::Message(Message { body, about: About::Line(line) })))
+            Ok(Some(Heard::Message(Message { body, about: About::Line(Box::new(line)) })))
         }
     }
 }

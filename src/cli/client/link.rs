@@ -33,7 +33,7 @@ pub struct Receiver {
 
 enum Source {
     Socket(Socket),
-    Responses(Responses),
+    Responses(Box<Responses>),
 }
 
 /// A reader also has to write: a ping is answered by a pong.
@@ -116,7 +116,8 @@ impl Link {
         let session = session_path(target)?;
         let http = || Http::new(target.clone(), HeaderMap::new());
         let responses = Responses { http: http(), method, path: format!("{session}/{transport}"), body: None, text };
-        let receiver = Receiver { source: Source::Responses(responses), is_sockjs: true, ready: VecDeque::new() };
+        let receiver =
+            Receiver { source: Source::Responses(Box::new(responses)), is_sockjs: true, ready: VecDeque::new() };
         Ok(Self { receiver, sender: Sender::Posts(Posts { http: http(), path: format!("{session}/xhr_send") }) })
     }
 

@@ -165,6 +165,7 @@ fn meaning(escape: char) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytestring::ByteString;
     use byway::Headers;
     use byway::protocol::stomp as server;
     use std::sync::Arc;
@@ -183,8 +184,10 @@ mod tests {
 
     #[test]
     fn what_servers_write_is_read_however_it_is_cut() {
-        let headers: Headers =
-            [("a:b", "line\n\\end"), ("a:b", "second")].map(|(n, v)| (n.into(), v.into())).into_iter().collect();
+        let headers: Headers = ["line\n\\end", "second"]
+            .into_iter()
+            .map(|value| (ByteString::from("a:b"), ByteString::from(value)))
+            .collect();
         let form = server::Form { subscription: Some("s"), message_id: "1", ack: None };
         let tail = server::Tail::new(server::Version::V1_2, "/topic/a", &headers, &byway::Message::text("b\0dy"));
         let mut wire = tail.message(&form).as_bytes().to_vec();

@@ -69,7 +69,7 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     Frame(stomp::Frame),
-    Line(Line),
+    Line(Box<Line>),
     Event(events::Event),
     Nothing,
 }
@@ -86,8 +86,8 @@ pub struct Subscription {
 }
 
 enum Source {
-    Talk(Talk),
-    Feed(Feed),
+    Talk(Box<Talk>),
+    Feed(Box<Feed>),
     Raw(Receiver),
 }
 
@@ -100,7 +100,7 @@ impl Subscription {
 
     async fn open_without_limit(wanted: &Wanted) -> Result<Self, Failure> {
         if Transport::FEEDS.contains(&wanted.transport) {
-            return Ok(Self::of(Source::Feed(Feed::open(wanted).await?)));
+            return Ok(Self::of(Source::Feed(Box::new(Feed::open(wanted).await?))));
         }
         match wanted.protocol {
             Protocol::Stomp => Self::stomp(wanted).await,
@@ -126,7 +126,7 @@ impl Subscription {
             }
         };
         talk.subscribe(&wanted.destination, more.as_slice()).await?;
-        let mut subscription = Self { is_confirmed: false, ..Self::of(Source::Talk(talk)) };
+        let mut subscription = Self { is_confirmed: false, ..Self::of(Source::Talk(Box::new(talk))) };
         // Without a receipt it goes on; an ERROR comes in its place where the server has refused.
         timeout(RECEIPT, subscription.receipt()).await.unwrap_or(Ok(()))?;
         if let Source::Talk(talk) = &mut subscription.source {

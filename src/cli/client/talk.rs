@@ -38,7 +38,7 @@ impl Talk {
     pub async fn open(target: &Arc<Target>, transport: Transport, who: &Credentials) -> Result<Self, Failure> {
         let Link { receiver, sender } = Link::open(target, transport, Some(SUBPROTOCOLS)).await?;
         let mut talk = Self { hearing: Hearing { receiver, decoder: stomp::Decoder::default() }, sender };
-        let host = who.virtual_host.as_deref().unwrap_or(&target.host);
+        let host = who.virtual_host.as_deref().unwrap_or(target.server.host());
         let bearer = who.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
         let mut headers = vec![("accept-version", "1.2,1.1"), ("host", host), ("heart-beat", "0,0")];
         match (&who.login, &who.token, &bearer) {

@@ -6,6 +6,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TicketSettings {
+    /// Whether clients need a ticket where there are no keys for tokens, and nobody without one may come in. Default false:
+    /// then everybody may.
+    pub required: bool,
     /// How many may be remembered at a time: those that can be used, and those whose readers may come back. Default
     /// 100,000: about 500 bytes each, and its claims, which have at most 2 KiB. One more is refused.
     pub max_tickets: usize,
@@ -21,7 +24,7 @@ pub struct TicketSettings {
 impl Default for TicketSettings {
     fn default() -> Self {
         let (max_time, reconnect_time) = (Duration::from_secs(5 * 60), Duration::from_secs(60));
-        Self { max_tickets: 100_000, max_time, reconnect_time }
+        Self { required: false, max_tickets: 100_000, max_time, reconnect_time }
     }
 }
 

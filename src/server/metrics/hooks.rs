@@ -30,7 +30,7 @@ impl Writer<'_, '_> {
         let help = "How long calls of the backend took, with waiting and all attempts";
         let mut metric = self.metric("byway_hook_seconds", help, MetricType::Histogram)?;
         for (hook, kind) in &stats.kinds {
-            let bounds = KindStats::BOUNDS.into_iter().chain([f64::MAX]);
+            let bounds = KindStats::BOUNDS.into_iter().chain([f64::INFINITY]);
             let buckets: Vec<_> = bounds.zip(kind.buckets).collect();
             let labels = [("hook", *hook)];
             let mut family = metric.encode_family(&labels)?;

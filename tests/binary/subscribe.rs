@@ -1,0 +1,167 @@
+use crate::client::{connect, websocket};
+use crate::peers::Proxy;
+use crate::process::{Byway, Folder, PATIENCE, lines, run, until};
+use serde_json::{Value, json};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::thread;
+use tungstenite::Message;
+
+const FILE: &str = "[broker]\nhistory = [{ pattern = \"/topic/kept/**\", messages = 3 }]";
+
+const TRANSPORTS: [&str; 8] =
+    ["websocket", "raw_websocket", "xhr_streaming", "xhr", "eventsource", "feed_events", "feed_lines", "feed_poll"];
+
+fn start() -> Byway {
+    Byway::start_in(Folder::new().with("byway.toml", FILE), &[])
+}
+
+fn url(address: &str) -> String {
+    format!("http://{address}/stomp")
+}
+
+/// Publishes; the broker has it when this returns.
+fn publish(address: &str, destination: &str, bodies: &[&str]) {
+    let mut socket = websocket(connect(address), "/stomp/websocket");
+    let mut frames = "CONNECT\naccept-version:1.2\nhost:x\n\n\0".to_owned();
+    for body in bodies {
+        frames += &format!("SEND\ndestination:{destination}\nreceipt:{body}\ncolour:blue\n\n{body}\0");
+    }
+    socket.send(Message::text(frames)).expect("it is taken");
+    let last = format!("receipt-id:{}\n", bodies.last().expect("something to publish"));
+    while !socket.read().expect("a frame").into_text().expect("text").contains(&last) {}
+}
+
+/// A subscriber under way. It is killed when it is dropped.
+struct Subscriber {
+    child: Child,
+    out: Receiver<String>,
+    err: Receiver<String>,
+    _folder: Folder,
+}
+
+impl Subscriber {
+    fn start(url: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["subscribe", "--url", url], arguments].concat();
+        let folder = Folder::new();
+        let mut command = folder.byway(&arguments, &[]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let out = lines(child.stdout.take().expect("piped"));
+        let err = lines(child.stderr.take().expect("piped"));
+        Self { child, out, err, _folder: folder }
+    }
+
+    fn next(&self) -> String {
+        self.out.recv_timeout(PATIENCE).expect("a line")
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        // Either may fail where it has ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn what_is_published_is_printed_over_every_transport() {
+    let byway = start();
+    publish(&byway.address, "/topic/kept/a", &["one", "tw\u{f6}", "100%"]);
+    for transport in TRANSPORTS {
+        let arguments = ["/topic/kept/a", "--history", "3", "--count", "3", "--transport", transport];
+        let url = url(&byway.address);
+        let arguments = [&["subscribe", "--url", &url], &arguments[..]].concat();
+        let printed = run(&Folder::new(), &arguments, &[]);
+        assert_eq!(printed, (0, "one\ntw\u{f6}\n100%\n".to_owned(), String::new()), "{transport}");
+        let (_, out, _) = run(&Folder::new(), &[&arguments[..], &["--json"]].concat(), &[]);
+        let last: Value = serde_json::from_str(out.lines().last().expect("a line")).expect("JSON");
+        assert_eq!(last["body"], "100%", "{last}");
+        // An EventSource is not told more.
+        if transport != "feed_events" {
+            assert_eq!((&last["destination"], &last["headers"]["colour"]), (&json!("/topic/kept/a"), &json!("blue")));
+        }
+    }
+}
+
+#[test]
+fn a_subscriber_that_is_cut_off_comes_back_for_what_it_missed() {
+    let byway = start();
+    let address = byway.address.as_str();
+    // Each waits for a while before it comes back.
+    thread::scope(|scope| {
+        for transport in TRANSPORTS {
+            scope.spawn(|| cut_off(address, transport));
+        }
+    });
+}
+
+fn cut_off(address: &str, transport: &str) {
+    let proxy = Proxy::start(address);
+    let topic = format!("/topic/kept/{transport}");
+    publish(address, &topic, &["before"]);
+    let subscriber = Subscriber::start(&url(&proxy.address), &[&topic, "--history", "1", "--transport", transport]);
+    assert_eq!(subscriber.next(), "before", "{transport}");
+    proxy.cut();
+    publish(address, &topic, &["missed", "missed too"]);
+    proxy.mend();
+    assert_eq!([subscriber.next(), subscriber.next()], ["missed", "missed too"], "{transport}");
+    publish(address, &topic, &["live"]);
+    assert_eq!(subscriber.next(), "live", "{transport}");
+    until(&subscriber.err, |line| line.contains("coming back in 250ms"));
+    proxy.cut();
+    publish(address, &topic, &["1", "2", "3", "4", "5"]);
+    proxy.mend();
+    until(&subscriber.err, |line| line == "byway: 2 messages are gone for good");
+    assert_eq!([subscriber.next(), subscriber.next(), subscriber.next()], ["3", "4", "5"], "{transport}");
+}
+
+#[test]
+fn a_subscriber_stops_at_ctrl_c_and_when_nobody_reads_what_it_prints() {
+    let byway = start();
+    publish(&byway.address, "/topic/kept/a", &["one"]);
+    let arguments = ["/topic/kept/a", "--history", "1"];
+    let mut subscriber = Subscriber::start(&url(&byway.address), &arguments);
+    assert_eq!(subscriber.next(), "one");
+    let status = Command::new("kill").args(["-s", "INT", &subscriber.child.id().to_string()]).status();
+    assert!(status.expect("kill runs").success());
+    assert_eq!(subscriber.child.wait().expect("it ends").code(), Some(0));
+
+    let url = url(&byway.address);
+    let arguments = [&["subscribe", "--url", &url], &arguments[..]].concat();
+    let folder = Folder::new();
+    let mut command = folder.byway(&arguments, &[]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn what_cannot_be_heard_is_said_with_the_server_s_reason() {
+    let secret = "[auth]\nanonymous = \"deny\"\n[auth.jwt]\nsecret = \"a secret of at least 32 bytes for tests\"\n\
+                  require_issuer = false\nrequire_audience = false";
+    let byway = Byway::start_in(Folder::new().with("byway.toml", secret), &[]);
+    let open = start();
+    let (private, open) = (url(&byway.address), url(&open.address));
+    let nothing = open.replace("/stomp", "/nothing");
+    let (stomp, feed) = ("websocket", "feed_lines");
+    for (url, destination, transport, expected) in [
+        (&private, "/topic/a", stomp, "Authentication failed"),
+        (&private, "/topic/a", feed, "401 Unauthorized: "),
+        (&open, "/nowhere/a", stomp, "the broker has no such destination"),
+        (&open, "/nowhere/a", feed, "404 Not Found: the broker has no such destination"),
+        (&open, "/topic/live", "feed_poll", "400 Bad Request: "),
+        (&nothing, "/topic/a", stomp, "404 Not Found: "),
+        (&nothing, "/topic/a", feed, "404 Not Found: "),
+        (&"http://127.0.0.1:1/stomp".to_owned(), "/topic/a", stomp, "Connection refused"),
+        (&"http://127.0.0.1:1/stomp?token=x".to_owned(), "/topic/a", stomp, "expected one without a query"),
+        (&"http://10.0.0.1/stomp".to_owned(), "/topic/a", stomp, "BYWAY_TOKEN could be read on its way"),
+    ] {
+        let arguments = ["subscribe", destination, "--url", url, "--transport", transport];
+        let (code, out, err) = run(&Folder::new(), &arguments, &[("BYWAY_TOKEN", "canary")]);
+        assert!(code == 1 && out.is_empty(), "{arguments:?}: {code} {out}");
+        assert!(err.contains(expected) && !err.contains("canary"), "{arguments:?}: {err}");
+    }
+    let (code, ..) = run(&Folder::new(), &["check"], &[("BYWAY_TOKEN", "canary")]);
+    assert_eq!(code, 0, "the variable is no setting");
+}
