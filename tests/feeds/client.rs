@@ -111,10 +111,10 @@ impl Feed {
     /// be nothing to say to it.
     pub async fn park(&mut self, stage: &Stage) {
         let sessions = || stage.server.byway.sessions();
-        let before = sessions().iter().filter(|session| session.is_open()).count();
-        let more = usize::from(self.go_on().await);
-        // Those of earlier polls are on their way out.
-        until(|| sessions().len() == before + more && sessions().iter().all(SessionHandle::is_open)).await;
+        // Those of earlier polls are on their way out, and count until they have gone.
+        until(|| sessions().iter().all(SessionHandle::is_open)).await;
+        let expected = sessions().len() + usize::from(self.go_on().await);
+        until(|| sessions().len() == expected).await;
     }
 
     /// Sends the next poll; false for a stream, and where there is one already.
