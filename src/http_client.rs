@@ -58,20 +58,14 @@ impl Server {
         }
     }
 
-    /// The same with http to other machines too: for callers who send no secret there, or ask
-    /// [`is_private`](Self::is_private) before.
+    /// The same with http to other machines too: for callers who send no secret there, ask
+    /// [`is_private`](Self::is_private) before, or were told to by name.
     pub fn anywhere(url: &str) -> Result<Self, String> {
         let mut server = Self::plain(url)?;
         if url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
             server.tls = Some(Tls::new(&server.host, trusted_certificates()?)?);
         }
         Ok(server)
-    }
-
-    /// The same, and http on any machine too: for those who have said by name that nobody is on the way.
-    pub fn parse_any(url: &str) -> Result<Self, String> {
-        let is_http = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
-        if is_http { Self::plain(url) } else { Self::parse(url) }
     }
 
     /// The same, with these certificates trusted alone, and always over TLS.

@@ -188,7 +188,7 @@ impl HookSettings {
     pub(super) fn server(&self) -> Result<Server, SettingsError> {
         let url = self.url.as_deref().ok_or_else(|| SettingsError::new("hooks.url", "is missing"))?;
         let server = match self.allow_plain_http {
-            true => Server::parse_any(url),
+            true => Server::anywhere(url),
             false => Server::parse(url),
         };
         server.map_err(|problem| SettingsError::new("hooks.url", problem))
