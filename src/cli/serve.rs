@@ -151,8 +151,10 @@ fn why(error: &io::Error, address: SocketAddr) -> String {
 fn announce(parts: &Parts, local: SocketAddr) {
     let endpoints = parts.site.endpoints.len();
     tracing::info!(address = %local, tls = parts.tls.is_some(), workers = parts.workers, endpoints, "serving");
-    if !local.ip().is_loopback() {
-        tracing::warn!(address = %local, "no authentication is configured: whoever reaches this address can open sessions");
+    let open: Vec<_> = parts.open_endpoints().collect();
+    if !local.ip().is_loopback() && !open.is_empty() {
+        let endpoints = open.join(", ");
+        tracing::warn!(address = %local, endpoints, "no authentication is configured: whoever reaches this address can open sessions there");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::node::Stomp;
-use crate::policy::TrustedProxies;
+use crate::policy::{AnonymousPolicy, TrustedProxies};
 use crate::server::{Admin, Application, CommonSettings, Mounted, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +28,15 @@ pub struct Parts {
     pub security: Security,
     /// What is served.
     pub site: Site,
+}
+
+impl Parts {
+    /// The names of the endpoints that let everybody in.
+    pub fn open_endpoints(&self) -> impl Iterator<Item = &str> {
+        let lets_anybody_in = self.security.anonymous == AnonymousPolicy::Allow;
+        let is_open = move |endpoint: &&Mounted| lets_anybody_in || !endpoint.application.asks_policies();
+        self.site.endpoints.iter().filter(is_open).map(|endpoint| endpoint.name.as_str())
+    }
 }
 
 impl Config {

@@ -207,5 +207,17 @@ fn the_log_says_how_a_session_ended() {
 fn an_address_that_others_can_reach_is_warned_of() {
     let byway = Byway::start(&["--listen", "0.0.0.0:0", "--allow-anonymous"]);
     assert!(byway.table.contains("Listening on every address"), "{}", byway.table);
-    assert_eq!(byway.logged("no authentication is configured")["level"], "WARN");
+    let line = byway.logged("no authentication is configured");
+    assert_eq!((&line["level"], &line["endpoints"]), (&json!("WARN"), &json!("chat, echo, stomp")));
+}
+
+#[test]
+fn only_endpoints_that_let_everybody_in_are_warned_of() {
+    let jwt = "auth.jwt = { secret = \"0123456789abcdef0123456789abcdef\", issuer = \"a\", audience = \"b\" }";
+    let file = format!(
+        "{jwt}\n[endpoints.echo]\npath = \"/echo\"\napp = \"echo\"\n[endpoints.stomp]\npath = \"/stomp\"\napp = \"stomp\""
+    );
+    let folder = Folder::new().with("byway.toml", &file);
+    let byway = Byway::start_in(folder, &["--config", "byway.toml", "--listen", "0.0.0.0:0"]);
+    assert_eq!(byway.logged("no authentication is configured")["endpoints"], "echo");
 }
