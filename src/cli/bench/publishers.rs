@@ -36,8 +36,8 @@ impl Publisher {
     pub async fn open_all(shared: &Shared) -> Result<Vec<Self>, Failure> {
         let mut publishers = Vec::new();
         for number in 0..shared.plan.publishers {
-            let late = |_| Failure::passing("took too long");
-            publishers.push(timeout(OPENING, Self::open(shared, number as u32)).await.map_err(late)??);
+            let opening = timeout(OPENING, Self::open(shared, number as u32)).await;
+            publishers.push(opening.map_err(|_| shared.plan.wanted.took_too_long())??);
         }
         Ok(publishers)
     }

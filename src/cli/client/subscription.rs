@@ -39,6 +39,17 @@ pub struct Wanted {
     pub beginning: Beginning,
 }
 
+impl Wanted {
+    /// What is behind silence. A server that does not know STOMP takes CONNECT for one of its own messages, and says nothing.
+    pub fn took_too_long(&self) -> Failure {
+        let is_feed = Transport::FEEDS.contains(&self.transport);
+        Failure::passing(match self.protocol {
+            Protocol::Stomp if !is_feed => "took too long; is this an endpoint that speaks STOMP?",
+            _ => "took too long",
+        })
+    }
+}
+
 /// What comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Beginning {
@@ -94,8 +105,7 @@ enum Source {
 impl Subscription {
     /// Opens a session and subscribes. Takes 15 s at the longest.
     pub async fn open(wanted: &Wanted) -> Result<Self, Failure> {
-        let late = |_| Failure::passing("took too long");
-        timeout(OPENING, Self::open_without_limit(wanted)).await.map_err(late)?
+        timeout(OPENING, Self::open_without_limit(wanted)).await.map_err(|_| wanted.took_too_long())?
     }
 
     async fn open_without_limit(wanted: &Wanted) -> Result<Self, Failure> {
