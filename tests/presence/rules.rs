@@ -31,10 +31,10 @@ async fn to_see_who_is_there_takes_a_rule_for_both_the_room_and_its_presence() {
 async fn only_one_destination_of_the_broker_s_that_keeps_presence_is_watched() {
     let stage = start(LONG);
     for (destination, told) in [
-        ("/presence/topic/else", "not known who is present"),
-        ("/presence/app/rooms", "not known who is present"),
-        ("/presence/user/queue/x", "not known who is present"),
-        ("/presence/presence/topic/rooms/1", "not known who is present"),
+        ("/presence/topic/else", "who is present there is not kept"),
+        ("/presence/app/rooms", "who is present there is not kept"),
+        ("/presence/user/queue/x", "who is present there is not kept"),
+        ("/presence/presence/topic/rooms/1", "who is present there is not kept"),
         ("/presence/topic/rooms/*", "no wildcard"),
         ("/presence/**", "no wildcard"),
         ("/presence", "only a prefix"),
