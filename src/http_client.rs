@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 /// Where requests go, and how: over TLS, or not beyond this machine.
 #[derive(Clone)]
@@ -132,7 +132,7 @@ impl Server {
         stream.set_nodelay(true)?;
         Ok(match &self.tls {
             None => Box::new(stream),
-            Some(tls) => Box::new(tls.connector.connect(tls.name.clone(), stream).await?),
+            Some(tls) => Box::new(tls.connector.connect(tls.name.clone(), stream).await.map_err(plainly)?),
         })
     }
 
@@ -174,6 +174,17 @@ impl Tls {
     }
 }
 
+/// What rustls says of a server that answers in plain HTTP helps nobody to see that the URL is wrong.
+fn plainly(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    match cause {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            io::Error::new(error.kind(), "the server does not speak TLS there; is https:// right?")
+        }
+        _ => error,
+    }
+}
+
 fn trusted_certificates() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -186,6 +197,7 @@ fn trusted_certificates() -> Result<RootCertStore, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncWriteExt;
 
     #[test]
     fn only_https_and_this_machine_are_asked() {
@@ -213,6 +225,20 @@ mod tests {
     fn what_a_server_shows_of_itself_has_no_query() {
         let server = Server::parse("http://localhost:8080/keys?code=canary").unwrap();
         assert_eq!(format!("{server:?}"), "localhost:8080");
+    }
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_called_that() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        let server = Server::trusting(&url, RootCertStore::empty()).unwrap();
+        let plain = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            stream
+        };
+        let (connected, _stream) = tokio::join!(server.connect(), plain);
+        assert!(connected.err().unwrap().to_string().contains("does not speak TLS"));
     }
 
     #[test]

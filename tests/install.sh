@@ -50,6 +50,8 @@ install_packages() {
   if [ ${#missing[@]} -eq 0 ]; then
     return
   fi
+  # They are only recommended by Debian's Node.js, and without them npm reaches nothing.
+  [ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
   type -P apt-get >/dev/null || fail "needs ${missing[*]}, and there is no apt-get to install them"
   echo "install: ${missing[*]}"
   as_root timeout "$limit" apt-get -q -o Acquire::Retries=2 -o APT::Update::Error-Mode=any update ||
@@ -110,8 +112,16 @@ have_proxies() {
   done
 }
 
+policy=/usr/sbin/policy-rc.d made=''
+
+# Services start with their packages again, however the installation ended.
+allow_services() {
+  [ -z "$made" ] || as_root rm -f "$made"
+  made=''
+}
+
 install_proxies() {
-  local policy=/usr/sbin/policy-rc.d made='' service missing=()
+  local service missing=()
   if have_proxies || ! type -P apt-get >/dev/null || ! can_be_root; then
     return 0
   fi
@@ -121,13 +131,15 @@ install_proxies() {
   echo "install: ${missing[*]}"
   if [ ! -e "$policy" ]; then
     made=$policy
+    trap allow_services EXIT
+    trap 'exit 130' INT TERM HUP
     printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin "$policy"
   fi
   as_root timeout "$limit" apt-get -q -o Acquire::Retries=2 update &&
     as_root timeout "$limit" env DEBIAN_FRONTEND=noninteractive \
       apt-get -q -o Acquire::Retries=2 install -y --no-install-recommends "${missing[@]/%nginx/nginx-light}" ||
     echo "install: these proxies cannot be had: ${missing[*]}"
-  [ -z "$made" ] || as_root rm "$made"
+  allow_services
   if type -P systemctl >/dev/null; then
     as_root systemctl disable "${missing[@]}" || true
   fi

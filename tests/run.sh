@@ -15,17 +15,26 @@ cache=$root/tests/.cache
 logs=$cache/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
+all=(lint rust docs fuzz node browser demo examples feeds admin backends stomp_node stomp_browser stomp_python stomp_spring
+  api_schema proxies autobahn bench)
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint rust docs fuzz node browser demo examples feeds admin backends stomp_node stomp_browser
-  stomp_python stomp_spring api_schema proxies autobahn bench)
+[ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")
 
-wanted() {
-  local suite
-  for suite in "${suites[@]}"; do
-    [ "$suite" != "$1" ] || return 0
+# among NAME NAMES...: whether it is one of them.
+among() {
+  local name
+  for name in "${@:2}"; do
+    [ "$name" != "$1" ] || return 0
   done
   return 1
 }
+
+for name in "${suites[@]}"; do
+  among "$name" "${all[@]}" || {
+    echo "run: there is no suite $name; expected one of: ${all[*]}" >&2
+    exit 2
+  }
+done
 
 # Adds up the counts that the runners print: cargo test, node:test, and the summaries of the others.
 count() {
@@ -106,22 +115,34 @@ proxies() {
   clients proxies
 }
 
-# start COMMAND...: starts a server, and waits for the address that it prints.
+server='' output=''
+
+# start COMMAND...: starts a server, and waits for the address that it prints, but not for ever.
 start() {
+  local since=$SECONDS
   output=$(mktemp)
   "$@" >"$output" &
   server=$!
   until address=$(grep -oEm1 'http://127\.0\.0\.1:[0-9]+' "$output"); do
-    kill -0 "$server" || return
+    if ! kill -0 "$server" || [ $((SECONDS - since)) -ge 60 ]; then
+      echo "$1 has not said where it listens"
+      stop
+      return 1
+    fi
     sleep 0.1
   done
 }
 
+# A server in the background does not hear Ctrl-C: it is stopped however this ends.
 stop() {
-  kill "$server"
+  [ -n "$server" ] || return 0
+  kill "$server" || true
   wait "$server" || true
   rm -f "$output"
+  server=''
 }
+trap stop EXIT
+trap 'exit 130' INT TERM HUP
 
 stomp_python() {
   cargo build --locked --bin byway &&
@@ -187,7 +208,7 @@ bench() {
 }
 
 for name in proxies node browser demo examples feeds admin backends stomp_node stomp_browser stomp_python stomp_spring api_schema; do
-  if wanted "$name"; then
+  if among "$name" "${suites[@]}"; then
     tests/install.sh "$name"
     break
   fi

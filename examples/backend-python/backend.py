@@ -41,7 +41,7 @@ def publish(destination, body):
 
 def connect(call):
     name, passcode = call["login"], call["passcode"]
-    if name in USERS and hmac.compare_digest(USERS[name], passcode or ""):
+    if name in USERS and hmac.compare_digest(USERS[name].encode(), (passcode or "").encode()):
         return 200, {"user": name, "claims": {"role": "admin" if name == "ada" else "guest"}, "expires_in": 3600}
     return 401, {"detail": "That name and that password do not go together"}
 

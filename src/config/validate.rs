@@ -85,6 +85,7 @@ impl Config {
             messaging: self.messaging.clone(),
             rates: self.rates.clone(),
             feeds: self.feeds.clone(),
+            hooks: self.hooks.clone(),
             failures_per_minute: self.auth.failures_per_minute,
         }
     }

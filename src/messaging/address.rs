@@ -70,7 +70,7 @@ impl fmt::Display for AddressError {
             Self::OnlyPrefix => f.write_str("forbidden: the destination is only a prefix"),
             Self::Wildcard => f.write_str("forbidden: this destination takes no wildcard"),
             Self::TooWide => f.write_str("forbidden: the wildcards reach too far; name the first segments"),
-            Self::NoPresence => f.write_str("forbidden: it is not known who is present there"),
+            Self::NoPresence => f.write_str("forbidden: who is present there is not kept; broker.presence says where it is"),
             Self::OnlyToSubscribe => f.write_str("forbidden: who is present is told by the server alone"),
             Self::NoUserDestination => f.write_str(
                 "forbidden: a user's own destinations are subscribed as /user/queue/... or /user/topic/..., and sent to \

@@ -2,6 +2,7 @@
 
 use super::{Mounted, ServerSettings};
 use crate::broker::BrokerSettings;
+use crate::hooks::HookSettings;
 use crate::messaging::MessagingSettings;
 use crate::node::FeedSettings;
 use crate::policy::{AuthSettings, RateSettings};
@@ -23,6 +24,8 @@ pub struct CommonSettings {
     pub rates: RateSettings,
     /// Feeds'.
     pub feeds: FeedSettings,
+    /// The backend's.
+    pub hooks: HookSettings,
     /// How many clients of one address may fail to show who they are, at once and in a minute.
     pub failures_per_minute: u32,
 }
@@ -36,6 +39,7 @@ impl Default for CommonSettings {
             messaging: MessagingSettings::default(),
             rates: RateSettings::default(),
             feeds: FeedSettings::default(),
+            hooks: HookSettings::default(),
             failures_per_minute: AuthSettings::default().failures_per_minute,
         }
     }
@@ -148,6 +152,13 @@ const OF_STOMP: &[LimitKind] = &[
     ),
 ];
 
+/// How often they are hit stands in the numbers of hooks, which the page does not have.
+const OF_HOOKS: &[LimitKind] = &[
+    row("Questions to the backend", &["hooks.concurrency", "hooks.max_waiting", "hooks.timeout"], &[]),
+    row("Answers of the backend", &["hooks.max_answer_bytes"], &[]),
+    row("Events that wait for the backend", &["hooks.delivery.max_events", "hooks.delivery.max_bytes"], &[]),
+];
+
 impl CommonSettings {
     /// The limits on connections and requests.
     pub(super) fn of_server(&self) -> Vec<Limit> {
@@ -167,10 +178,13 @@ impl CommonSettings {
             "broker": self.broker,
             "messaging": self.messaging,
             "feeds": self.feeds,
+            "hooks": self.hooks,
             "rates": self.rates,
         });
-        let of_stomp = if endpoint.application.asks_policies() { OF_STOMP } else { &[] };
-        filled(OF_ALL.iter().chain(of_stomp), &settings)
+        let speaks_stomp = endpoint.application.asks_policies();
+        let of_stomp = if speaks_stomp { OF_STOMP } else { &[] };
+        let of_hooks = if speaks_stomp && self.hooks.is_configured() { OF_HOOKS } else { &[] };
+        filled(OF_ALL.iter().chain(of_stomp).chain(of_hooks), &settings)
     }
 }
 
@@ -209,9 +223,10 @@ mod tests {
 
     #[test]
     fn every_row_names_settings_that_there_are() {
-        let common = CommonSettings::default();
+        let hooks = HookSettings { url: Some("https://backend.test/".to_owned()), ..HookSettings::default() };
+        let common = CommonSettings { hooks, ..CommonSettings::default() };
         let limits: Vec<_> = common.of_server().into_iter().chain(common.of_endpoint(&mounted())).collect();
-        assert_eq!(limits.len(), OF_SERVER.len() + OF_ALL.len() + OF_STOMP.len());
+        assert_eq!(limits.len(), OF_SERVER.len() + OF_ALL.len() + OF_STOMP.len() + OF_HOOKS.len());
         for (key, value) in limits.iter().flat_map(|limit| &limit.settings) {
             // Rates have no limit by default; everything else has.
             assert_eq!(value.is_none(), key.starts_with("rates."), "{key}: {value:?}");
@@ -219,10 +234,16 @@ mod tests {
     }
 
     #[test]
+    fn without_hooks_there_are_none_of_their_limits() {
+        let limits = CommonSettings::default().of_endpoint(&mounted());
+        assert_eq!(limits.len(), OF_ALL.len() + OF_STOMP.len());
+    }
+
+    #[test]
     fn every_row_names_counters_that_there_are() {
         let rates = RateLimits::new(&RateSettings::default(), crate::node::now());
         let rates: Vec<_> = rates.hits().map(|(name, _)| name).chain(["connect_failures", "presence"]).collect();
-        for hit in OF_SERVER.iter().chain(OF_ALL).chain(OF_STOMP).flat_map(|kind| kind.hits) {
+        for hit in OF_SERVER.iter().chain(OF_ALL).chain(OF_STOMP).chain(OF_HOOKS).flat_map(|kind| kind.hits) {
             let (map, key) = hit.split_once('.').unwrap();
             let known = match map {
                 "ended" => Disconnect::LABELS.contains(&key),

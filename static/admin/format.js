@@ -43,5 +43,8 @@ export function clock(milliseconds, withMillis = false) {
   return withMillis ? `${text}.${pad(time.getMilliseconds(), 3)}` : text;
 }
 
+/** A setting's name, which may go on on the next line behind each of its parts. */
+export const breakable = (key) => key.replace(/[._]/g, '$&\u200b');
+
 /** A label of the server's as words: `slow_consumer` as "slow consumer". */
 export const words = (label) => label.replaceAll('_', ' ');

@@ -1,7 +1,7 @@
 // The limits in force, and what hit them.
 
 import { el, setText } from './dom.js';
-import { bytes, count } from './format.js';
+import { breakable, bytes, count } from './format.js';
 import { totals } from './samples.js';
 import { Table } from './table.js';
 
@@ -19,7 +19,7 @@ export function limits({ samples, about }) {
       stopped += rows.flatMap(({ counts }) => counts).reduce((total, [, number]) => total + number, 0);
       table.show(rows, ({ name }) => name);
     }
-    setText(summary, stopped === 0 ? 'No limit was hit since the start.' : `Limits were hit ${count(stopped)} times since the start.`);
+    setText(summary, stopped === 0 ? 'No limit was hit since the start.' : `Limits were hit ${stopped === 1 ? 'once' : `${count(stopped)} times`} since the start.`);
   };
   const stop = samples.listen(show);
   show();
@@ -42,15 +42,15 @@ function columns() {
 
 function settings(cell, { settings: all }) {
   if (cell.firstChild) return;
-  const row = ({ key, value }) => el('div', {}, el('dt', {}, el('code', {}, key)), el('dd', {}, written(key, value)));
+  const row = ({ key, value }) => el('div', {}, el('dt', {}, el('code', {}, breakable(key))), el('dd', {}, written(key, value)));
   cell.append(el('dl', { class: 'settings' }, all.map(row)));
 }
 
 function written(key, value) {
-  if (value === undefined) return 'no limit';
+  if (value === undefined) return 'no\u00a0limit';
   if (value === '') return 'none';
   if (!/^\d+$/.test(value)) return value;
-  return key.includes('bytes') ? bytes(Number(value)) : count(Number(value));
+  return (key.includes('bytes') ? bytes(Number(value)) : count(Number(value))).replace(' ', '\u00a0');
 }
 
 function hit(cell, { counts }) {

@@ -82,7 +82,7 @@ class Rates {
     for (const session of all) {
       const before = this.#last.get(keyOf(session));
       const seconds = (at - (before?.at ?? at)) / 1000;
-      const grown = (amount, was) => (seconds > 0 ? Math.max(0, amount - was) / seconds : 0);
+      const grown = (amount, was) => (seconds > 0 ? Math.max(0, amount - was) / seconds : undefined);
       const { received, sent } = session;
       next.set(keyOf(session), {
         at,
@@ -96,10 +96,13 @@ class Rates {
   }
 
   of(session) {
-    const { in: inward = 0, out = 0 } = this.#last.get(keyOf(session)) ?? {};
+    const { in: inward, out } = this.#last.get(keyOf(session)) ?? {};
     return { inward, outward: out };
   }
 }
+
+/** Of a session that was seen only once it is not known. */
+const perSecond = (number) => (number === undefined ? '–' : rate(number));
 
 function columns(allowed, end) {
   const all = [
@@ -108,8 +111,8 @@ function columns(allowed, end) {
     { title: 'Address', wide: true, value: ({ address }) => address, text: ({ address }) => address },
     { title: 'Transport', wide: true, value: ({ transport }) => transport, text: ({ transport }) => transport },
     { title: 'Since', wide: true, value: ({ since }) => since, fill: since },
-    { title: 'In/s', number: true, value: ({ inward }) => inward, text: ({ inward }) => rate(inward) },
-    { title: 'Out/s', number: true, value: ({ outward }) => outward, text: ({ outward }) => rate(outward) },
+    { title: 'In/s', number: true, value: ({ inward }) => inward ?? 0, text: ({ inward }) => perSecond(inward) },
+    { title: 'Out/s', number: true, value: ({ outward }) => outward ?? 0, text: ({ outward }) => perSecond(outward) },
     { title: 'Received', number: true, wide: true, value: ({ received }) => received.bytes, text: ({ received }) => bytes(received.bytes) },
     { title: 'Sent', number: true, wide: true, value: ({ sent }) => sent.bytes, text: ({ sent }) => bytes(sent.bytes) },
     { title: 'Queue', number: true, value: ({ queue }) => queue.bytes, fill: queued },

@@ -28,6 +28,16 @@ async fn a_page_that_opens_gets_what_was_before() {
     assert_eq!((second.next().await, second.next().await), (one, two));
 }
 
+/// Where two were close together, a chart would fall to nothing or leap with each page that opens.
+#[tokio::test]
+async fn whoever_begins_to_look_hears_no_two_numbers_close_together() {
+    let stage = Stage::start();
+    let mut feed = stage.follow(VISITOR, "/topic/stats").await;
+    let (one, two) = (feed.next().await, feed.next().await);
+    let time = |sample: &serde_json::Value| sample["time"].as_u64().unwrap();
+    assert!(time(&two) - time(&one) >= 900, "{} {}", time(&one), time(&two));
+}
+
 #[tokio::test]
 async fn only_keys_that_may_open_the_page_hear_numbers_and_only_those_that_may_watch_hear_sessions() {
     let stage = Stage::start();

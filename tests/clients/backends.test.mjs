@@ -89,9 +89,11 @@ for (const [name, command] of [
       const session = await ada();
       assert.equal(session.greeting.headers['user-name'], 'ada');
       await session.leave();
-      const { headers, body, code } = await new Session(world, as('ada', 'byron')).ending();
-      assert.deepEqual([headers.message, code], ['Authentication failed', 4401]);
-      assert.equal(body, 'That name and that password do not go together.');
+      for (const wrong of ['byron', 'lovelacé', '']) {
+        const { headers, body, code } = await new Session(world, as('ada', wrong)).ending();
+        assert.deepEqual([headers.message, code], ['Authentication failed', 4401]);
+        assert.equal(body, 'That name and that password do not go together.');
+      }
     });
 
     test('answers what is sent to the application, and who asks it', async () => {

@@ -1,6 +1,7 @@
 //! What processes of this machine cost, from `/proc` (Linux, proc(5)).
 
 use std::fs;
+use std::io;
 use std::time::Duration;
 
 /// What processes have used so far.
@@ -32,9 +33,16 @@ fn of_one(pid: &str) -> Result<Usage, String> {
     if !cfg!(target_os = "linux") {
         return Err("only Linux says in /proc what a process costs".to_owned());
     }
-    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).map_err(|error| error.to_string());
+    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).map_err(why);
     let unknown = || "/proc does not say what it costs".to_owned();
     Ok(Usage { cpu: cpu(&read("stat")?).ok_or_else(unknown)?, memory: memory(&read("status")?).ok_or_else(unknown)? })
+}
+
+fn why(error: io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such process".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// What a tick is to user space, on all architectures that Rust has (USER_HZ).
@@ -69,6 +77,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn this_process_has_memory_and_one_that_is_not_there_is_named() {
         assert!(own().unwrap().memory > 0);
-        assert!(usage(&[u32::MAX]).unwrap_err().starts_with("--pid 4294967295: "));
+        assert!(usage(&[u32::MAX]).unwrap_err().starts_with("--pid 4294967295: there is no such process"));
     }
 }

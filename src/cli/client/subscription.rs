@@ -1,6 +1,7 @@
 //! Messages of one destination, whatever they come by.
 
 use super::feed::{Feed, Line};
+use super::foreign::ForeignFeed;
 use super::link::Receiver;
 use super::{Credentials, Failure, Link, Sender, Talk, Target, events, stomp};
 use base64::Engine;
@@ -37,6 +38,17 @@ pub struct Wanted {
     pub destination: String,
     pub who: Credentials,
     pub beginning: Beginning,
+}
+
+impl Wanted {
+    /// What is behind silence. A server that does not know STOMP takes CONNECT for one of its own messages, and says nothing.
+    pub fn took_too_long(&self) -> Failure {
+        let is_feed = Transport::FEEDS.contains(&self.transport);
+        Failure::passing(match self.protocol {
+            Protocol::Stomp if !is_feed => "took too long; is this an endpoint that speaks STOMP?",
+            _ => "took too long",
+        })
+    }
 }
 
 /// What comes first.
@@ -88,17 +100,20 @@ pub struct Subscription {
 enum Source {
     Talk(Box<Talk>),
     Feed(Box<Feed>),
+    Foreign(Box<ForeignFeed>),
     Raw(Receiver),
 }
 
 impl Subscription {
     /// Opens a session and subscribes. Takes 15 s at the longest.
     pub async fn open(wanted: &Wanted) -> Result<Self, Failure> {
-        let late = |_| Failure::passing("took too long");
-        timeout(OPENING, Self::open_without_limit(wanted)).await.map_err(late)?
+        timeout(OPENING, Self::open_without_limit(wanted)).await.map_err(|_| wanted.took_too_long())?
     }
 
     async fn open_without_limit(wanted: &Wanted) -> Result<Self, Failure> {
+        if wanted.target.is_whole {
+            return Ok(Self::of(Source::Foreign(Box::new(ForeignFeed::open(wanted).await?))));
+        }
         if Transport::FEEDS.contains(&wanted.transport) {
             return Ok(Self::of(Source::Feed(Box::new(Feed::open(wanted).await?))));
         }
@@ -158,6 +173,7 @@ impl Subscription {
                 (Some(frame), _) => frame,
                 (None, Source::Talk(talk)) => talk.hearing.frame().await.map_err(Failure::of_an_open_session)?,
                 (None, Source::Feed(feed)) => return feed.next().await.map_err(Failure::of_an_open_session),
+                (None, Source::Foreign(feed)) => return feed.next().await.map_err(Failure::of_an_open_session),
                 (None, Source::Raw(receiver)) => {
                     let body = receiver.next().await.map_err(Failure::of_an_open_session)?;
                     return Ok(Heard::Message(Message { body, about: About::Nothing }));
@@ -186,6 +202,7 @@ impl Subscription {
     pub fn position(&self) -> Option<&str> {
         match &self.source {
             Source::Feed(feed) => feed.last_id(),
+            Source::Foreign(feed) => feed.last_id(),
             Source::Talk(_) | Source::Raw(_) => self.offset.as_deref(),
         }
     }

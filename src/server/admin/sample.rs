@@ -68,12 +68,12 @@ pub(super) fn keep_sampling(admin: &Admin, connections: Arc<Connections>) {
 }
 
 impl Admin {
-    /// Whoever begins to look does not wait for the end of a long pause.
+    /// Whoever begins to look does not wait for the end of a long pause; but of two samples that are close together, the
+    /// rates that a reader makes would be chance.
     async fn pause(&self) {
+        tokio::time::sleep(EVERY).await;
         if self.byway.sessions().is_empty() {
-            tokio::time::timeout(SELDOM, self.watches.somebody_came()).await.ok();
-        } else {
-            tokio::time::sleep(EVERY).await;
+            tokio::time::timeout(SELDOM - EVERY, self.watches.somebody_came()).await.ok();
         }
     }
 }
