@@ -1,15 +1,13 @@
 //! The hooks `subscribe` and `send`: may they?
 
-use super::cache::Cache;
 use super::caller::{Kind, unexpected};
 use super::question::{Question, Who};
 use super::{EndpointHooks, WhenDown, answer};
-use crate::model::DestinationPattern;
+use crate::model::{DestinationPattern, Transport};
 use crate::policy::{Access, Action, Authorizer, Decision};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Response, StatusCode};
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,7 +17,6 @@ pub(super) struct AskMay<A> {
     pub(super) hooks: EndpointHooks,
     /// The rules: what they deny, nobody else is asked about.
     pub(super) first: A,
-    pub(super) cache: Mutex<Cache>,
 }
 
 #[derive(Serialize)]
@@ -58,15 +55,16 @@ impl<A> AskMay<A> {
     }
 
     async fn decide(&self, access: Access<'_>) -> Decision {
-        let Access { session, action, target, .. } = access;
-        let kept = self.cache.lock().get(session, action, target, Instant::now().into_std());
+        let Access { session, transport, action, target, .. } = access;
+        let kept = self.hooks.cache().lock().get(session, action, target, Instant::now().into_std());
         if let Some(decision) = kept {
             return decision;
         }
         let Some((decision, time)) = self.ask(access).await else { return self.unasked() };
-        if !time.is_zero() {
+        // A feed asks once for each of its destinations.
+        if !time.is_zero() && !Transport::FEEDS.contains(&transport) {
             let now = Instant::now().into_std();
-            self.cache.lock().put((session, action, target), decision.clone(), time, now);
+            self.hooks.cache().lock().put((session, action, target), decision.clone(), time, now);
         }
         decision
     }

@@ -16,7 +16,17 @@ const MAX_TIME: Duration = Duration::from_secs(60 * 60);
 
 /// Decisions about what sessions may do. Time is an argument.
 #[derive(Default)]
-pub(super) struct Cache(HashMap<(SessionId, bool, Box<str>), (Decision, Instant)>);
+pub(super) struct Cache {
+    sessions: HashMap<SessionId, HashMap<Asked, Answer>>,
+    /// How many answers there are, of all sessions.
+    len: usize,
+}
+
+/// Whether it is about a SEND, and the destination.
+type Asked = (bool, Box<str>);
+
+/// The decision, and until when it is good.
+type Answer = (Decision, Instant);
 
 impl Cache {
     pub(super) fn get(
@@ -26,7 +36,7 @@ impl Cache {
         target: &DestinationPattern,
         now: Instant,
     ) -> Option<Decision> {
-        let (decision, until) = self.0.get(&key(session, action, target))?;
+        let (decision, until) = self.sessions.get(&session)?.get(&asked(action, target))?;
         (*until > now).then(|| decision.clone())
     }
 
@@ -38,17 +48,32 @@ impl Cache {
         time: Duration,
         now: Instant,
     ) {
-        if self.0.len() >= MAX_ANSWERS {
-            self.0.retain(|_, (_, until)| *until > now);
+        if self.len >= MAX_ANSWERS {
+            self.forget_over(now);
         }
-        if self.0.len() < MAX_ANSWERS && target.as_str().len() <= MAX_TEXT {
-            self.0.insert(key(session, action, target), (decision, now + time.min(MAX_TIME)));
+        if self.len < MAX_ANSWERS && target.as_str().len() <= MAX_TEXT {
+            let answer = (decision, now + time.min(MAX_TIME));
+            let known = self.sessions.entry(session).or_default().insert(asked(action, target), answer);
+            self.len += usize::from(known.is_none());
         }
+    }
+
+    /// A session has ended, which asks nothing any more.
+    pub(super) fn forget(&mut self, session: SessionId) {
+        self.len -= self.sessions.remove(&session).map_or(0, |answers| answers.len());
+    }
+
+    fn forget_over(&mut self, now: Instant) {
+        self.sessions.retain(|_, answers| {
+            answers.retain(|_, (_, until)| *until > now);
+            !answers.is_empty()
+        });
+        self.len = self.sessions.values().map(HashMap::len).sum();
     }
 }
 
-fn key(session: SessionId, action: Action, target: &DestinationPattern) -> (SessionId, bool, Box<str>) {
-    (session, action == Action::Send, target.as_str().into())
+fn asked(action: Action, target: &DestinationPattern) -> Asked {
+    (action == Action::Send, target.as_str().into())
 }
 
 #[cfg(test)]
@@ -83,6 +108,19 @@ mod tests {
         assert_eq!(cache.get(SessionId(MAX_ANSWERS as u64), Action::Send, &a, now), None);
         let later = now + Duration::from_secs(10);
         cache.put((ADA, Action::Send, &a), Decision::Deny, Duration::from_secs(10), later);
-        assert_eq!((cache.get(ADA, Action::Send, &a, later), cache.0.len()), (Some(Decision::Deny), 1));
+        assert_eq!((cache.get(ADA, Action::Send, &a, later), cache.len), (Some(Decision::Deny), 1));
+    }
+    #[test]
+    fn sessions_that_have_ended_make_room() {
+        let (mut cache, now, a) = (Cache::default(), Instant::now(), pattern("/topic/a"));
+        let hour = Duration::from_secs(3600);
+        for session in 0..2 * MAX_ANSWERS as u64 {
+            for action in [Action::Send, Action::Send, Action::Subscribe] {
+                cache.put((SessionId(session), action, &a), Decision::Allow, hour, now);
+            }
+            assert_eq!(cache.len, 2);
+            cache.forget(SessionId(session));
+        }
+        assert_eq!((cache.len, cache.sessions.len()), (0, 0));
     }
 }

@@ -148,8 +148,12 @@ impl HookSettings {
 
     /// Whether the backend is asked or told anything.
     fn asks(&self) -> bool {
-        let lists = self.subscribe.is_empty() && self.send.is_empty() && self.events.is_empty();
-        self.connect || self.app || !lists
+        self.connect || self.app || self.asks_rights() || !self.events.is_empty()
+    }
+
+    /// Whether the backend is asked what sessions may do.
+    pub(super) fn asks_rights(&self) -> bool {
+        !self.subscribe.is_empty() || !self.send.is_empty()
     }
 
     /// Whether this is told of.

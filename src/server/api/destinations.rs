@@ -4,7 +4,6 @@ use super::problem::Refusal;
 use crate::messaging::{self, DestinationInfo, DestinationQuery, DestinationState, Messenger};
 use crate::model::DestinationPattern;
 use poem_openapi::{Enum, Object};
-use tokio::task::spawn_blocking;
 
 /// A destination, or a pattern of destinations that somebody subscribed.
 #[derive(Debug, Object)]
@@ -78,11 +77,8 @@ pub(super) fn query(
 }
 
 impl DestinationPage {
-    /// Beside the threads that serve: looking at a million names takes a while.
-    pub(super) async fn of(messenger: &Messenger, query: DestinationQuery) -> Result<Self, Refusal> {
-        let messenger = messenger.clone();
-        let page = spawn_blocking(move || messenger.destinations(&query)).await;
-        page.map(Self::from).map_err(|_| Refusal::unavailable("the server stops"))
+    pub(super) fn of(messenger: &Messenger, query: &DestinationQuery) -> Self {
+        messenger.destinations(query).into()
     }
 }
 

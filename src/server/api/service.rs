@@ -20,6 +20,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::task::spawn_blocking;
 
 /// What operations work on.
 pub(super) struct Service {
@@ -58,6 +59,11 @@ impl Service {
         let detail = format!("a request may publish {} messages", self.max_messages);
         Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_messages", detail))
     }
+}
+
+/// Lists beside the threads that serve: looking at each of a hundred thousand sessions, or a million names, takes a while.
+async fn aside<T: Send + 'static>(list: impl FnOnce() -> T + Send + 'static) -> Result<Json<T>, Refusal> {
+    spawn_blocking(list).await.map(Json).map_err(|_| Refusal::unavailable("the server stops"))
 }
 
 /// In all of them, `endpoint` names the endpoint that is meant; without it, the only one that speaks STOMP.
@@ -117,8 +123,9 @@ impl Service {
                 .ok_or_else(|| Refusal::bad_request("invalid_request", "after is no id of a session, such as s12"))?,
             None => 0,
         };
-        let wanted = Wanted { after, search: search.0.as_deref(), order: order.0, limit: limit.0.into() };
-        Ok(Json(SessionPage::of(self.endpoints.find(endpoint.0.as_deref())?, &wanted)))
+        let wanted = Wanted { after, search: search.0, order: order.0, limit: limit.0.into() };
+        let endpoint = self.endpoints.find(endpoint.0.as_deref())?.clone();
+        aside(move || SessionPage::of(&endpoint, &wanted)).await
     }
 
     /// A session
@@ -166,8 +173,9 @@ impl Service {
         limit: Query<u16>,
     ) -> Result<Json<UserPage>, Refusal> {
         caller.needs(Permission::Read)?;
-        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
-        Ok(Json(UserPage::of(messenger.users(), after.0.as_deref().unwrap_or_default(), limit.0.into())))
+        let messenger = self.endpoints.messenger(endpoint.0.as_deref())?.1.clone();
+        let after = after.0.unwrap_or_default();
+        aside(move || UserPage::of(messenger.users(), &after, limit.0.into())).await
     }
 
     /// A user with all sessions
@@ -200,9 +208,9 @@ impl Service {
         limit: Query<u16>,
     ) -> Result<Json<DestinationPage>, Refusal> {
         caller.needs(Permission::Read)?;
-        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        let messenger = self.endpoints.messenger(endpoint.0.as_deref())?.1.clone();
         let query = destinations::query(prefix.0, pattern.0, after.0, limit.0)?;
-        DestinationPage::of(messenger, query).await.map(Json)
+        aside(move || DestinationPage::of(&messenger, &query)).await
     }
 
     /// What is kept of a topic

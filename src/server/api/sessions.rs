@@ -131,21 +131,21 @@ impl Order {
 }
 
 /// Which sessions are listed.
-pub(super) struct Wanted<'a> {
+pub(super) struct Wanted {
     /// Only those whose ids are above.
     pub(super) after: u64,
     /// Only those in whose id, user, address, transport or protocol this is, without regard to case.
-    pub(super) search: Option<&'a str>,
+    pub(super) search: Option<String>,
     pub(super) order: Order,
     pub(super) limit: usize,
 }
 
 impl SessionPage {
-    pub(super) fn of(endpoint: &Mounted, wanted: &Wanted<'_>) -> Self {
+    pub(super) fn of(endpoint: &Mounted, wanted: &Wanted) -> Self {
         let mut open = endpoint.byway.sessions();
         open.retain(|session| session.id().0 > wanted.after && session.is_open());
         wanted.order.apply(&mut open);
-        let search = wanted.search.map(str::to_lowercase).unwrap_or_default();
+        let search = wanted.search.as_deref().map(str::to_lowercase).unwrap_or_default();
         let found = open.iter().map(|session| Session::of(endpoint, session)).filter(|session| session.has(&search));
         let mut sessions: Vec<_> = found.take(wanted.limit + 1).collect();
         let is_more = sessions.len() > wanted.limit;
