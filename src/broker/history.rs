@@ -151,6 +151,12 @@ impl History {
         }
     }
 
+    /// Forgets all that is kept. Offsets go on, so whoever comes back learns how much it has missed.
+    pub fn forget_all(&mut self) {
+        self.entries = VecDeque::new();
+        self.bytes = 0;
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) has something to do, if nothing happens until then.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.entries.front().map(|entry| entry.pushed + self.settings.max_age)

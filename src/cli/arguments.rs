@@ -2,7 +2,7 @@
 
 mod load;
 
-pub use load::{BenchArguments, SubscribeArguments, Traffic};
+pub use load::{BenchArguments, ServerArguments, SubscribeArguments, Traffic};
 
 use byway::config::{ConfigError, Flag, Loaded};
 use clap::builder::NonEmptyStringValueParser;

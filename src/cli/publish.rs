@@ -39,23 +39,33 @@ fn exchange(server: &Server, request: Request<Full<Bytes>>) -> io::Result<Respon
 
 /// What the server says is wrong, or what its status is.
 fn complaint(status: StatusCode, body: &[u8]) -> String {
-    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
-    match problem["detail"].as_str() {
-        Some(detail) => format!("{status}: {detail}"),
-        None => format!("{status}: no API answers there"),
+    match &*detail(body) {
+        "" => format!("{status}: no API answers there"),
+        detail => format!("{status}: {detail}"),
     }
 }
 
-fn request(server: &Server, arguments: &PublishArguments) -> Result<Request<Full<Bytes>>, String> {
+/// What an answer of the API says is wrong; empty if it is somebody else's.
+pub fn detail(answer: &[u8]) -> String {
+    let problem: Value = serde_json::from_slice(answer).unwrap_or_default();
+    problem["detail"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The key from the environment, as a server is shown it.
+pub fn key() -> Result<HeaderValue, String> {
     let key = std::env::var(KEY).map_err(|_| format!("{KEY} is missing; expected a key of the server's api.keys"))?;
     let mut key = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| format!("{KEY}: expected a key"))?;
     key.set_sensitive(true);
+    Ok(key)
+}
+
+fn request(server: &Server, arguments: &PublishArguments) -> Result<Request<Full<Bytes>>, String> {
     let query = arguments.endpoint.as_ref().map(|name| {
         let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
         format!("?endpoint={name}")
     });
     let target = format!("{}/api/publish{}", server.path().trim_end_matches('/'), query.unwrap_or_default());
-    let request = server.request(Method::POST, &target).header(AUTHORIZATION, key);
+    let request = server.request(Method::POST, &target).header(AUTHORIZATION, key()?);
     let message = message(arguments)?.to_string();
     let request = request.header(CONTENT_TYPE, "application/json").body(message.into());
     request.map_err(|error| format!("--url: {error}"))

@@ -1,10 +1,10 @@
 //! `byway subscribe`
 
-use super::arguments::SubscribeArguments;
+use super::arguments::{ServerArguments, SubscribeArguments};
 use super::client::{Beginning, Credentials, Failure, Heard, Protocol, Subscription, Target, Wanted};
 use super::signals::Signals;
 use bytes::Bytes;
-use byway::Secret;
+use byway::{Secret, Transport};
 use std::future::pending;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -18,6 +18,9 @@ const TOKEN: &str = "BYWAY_TOKEN";
 
 /// The first and the longest pause before another attempt; each is twice as long as the one before.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
+
+/// The longest that a server can ask for with `Retry-After`. What it says by mistake should not be for ever.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// Prints what is published, until it is enough, Ctrl-C, or the server does not want to.
 pub fn subscribe(arguments: &SubscribeArguments) -> Result<ExitCode, String> {
@@ -47,15 +50,25 @@ pub fn credentials(login: Option<&str>, virtual_host: Option<&str>, target: &Tar
     Ok(Credentials { token, login: login.map(str::to_owned), virtual_host: virtual_host.map(str::to_owned) })
 }
 
+/// Where the server is. What is taken as it is can only be a stream: how others poll differs.
+pub fn target(server: &ServerArguments, destination: &str) -> Result<Target, String> {
+    let target = match (server.as_is, server.transport) {
+        (false, _) => Target::parse(&server.url),
+        (true, Transport::FeedEvents | Transport::FeedLines) => Target::as_is(&server.url, destination),
+        (true, _) => return Err("--as-is: expected --transport feed_events or feed_lines".to_owned()),
+    };
+    target.map_err(|error| format!("--url: {error}"))
+}
+
 fn wanted(arguments: &SubscribeArguments) -> Result<Wanted, String> {
-    let target = Arc::new(Target::parse(&arguments.server.url)?);
+    let destination = arguments.destination.clone().unwrap_or_default();
+    let target = Arc::new(target(&arguments.server, &destination)?);
     let who = credentials(arguments.server.login.as_deref(), arguments.server.virtual_host.as_deref(), &target)?;
     let beginning = match (&arguments.since, arguments.history) {
         (Some(since), _) => Beginning::After(since.clone()),
         (None, Some(count)) => Beginning::Last(count),
         (None, None) => Beginning::Now,
     };
-    let destination = arguments.destination.clone();
     Ok(Wanted { target, transport: arguments.server.transport, protocol: Protocol::Stomp, destination, who, beginning })
 }
 
@@ -85,8 +98,9 @@ impl Subscriber {
                 }
                 Err(failure) => failure,
             };
-            complain(&format!("{failure}; coming back in {:?}", self.pause));
-            tokio::time::sleep(self.pause).await;
+            let pause = failure.retry_after().map_or(self.pause, |asked| asked.clamp(self.pause, MAX_RETRY_AFTER));
+            complain(&format!("{failure}; coming back in {pause:?}"));
+            tokio::time::sleep(pause).await;
             self.pause = (self.pause * 2).min(PAUSES.1);
         }
     }

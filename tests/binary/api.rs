@@ -4,14 +4,14 @@ use std::io::{Read, Write};
 use tungstenite::Message;
 
 /// A new key, and its hash.
-fn new_key() -> (String, String) {
+pub fn new_key() -> (String, String) {
     let (code, out, err) = run(&Folder::new(), &["key"], &[]);
     assert_eq!((code, err.as_str()), (0, ""));
     let line = |name: &str| out.lines().find_map(|line| line.strip_prefix(name)).expect(name).trim().to_owned();
     (line("key"), line("hash"))
 }
 
-fn file(hash: &str, more: &str) -> Folder {
+pub fn file(hash: &str, more: &str) -> Folder {
     file_allowing("\"publish\", \"read\"", hash, more)
 }
 

@@ -1,6 +1,8 @@
+use crate::api;
 use crate::client::{connect, websocket};
 use crate::peers::{Liar, Quiet};
 use crate::process::{Byway, Folder, run};
+use crate::stranger::Stranger;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -12,9 +14,13 @@ const HISTORY: &str = "[broker]\nhistory = [{ pattern = \"/topic/**\", messages 
 const SHORT: [&str; 7] = ["--rate", "100", "--duration", "400ms", "--warmup", "100ms", "--json"];
 
 /// Runs a load; its exit code and its report.
-fn bench(url: &str, more: &[&str]) -> (i32, Value) {
+pub fn bench(url: &str, more: &[&str]) -> (i32, Value) {
+    bench_as(url, more, &[])
+}
+
+pub fn bench_as(url: &str, more: &[&str], variables: &[(&str, &str)]) -> (i32, Value) {
     let arguments = [&["bench", "--url", url], &SHORT[..], more].concat();
-    let (code, out, err) = run(&Folder::new(), &arguments, &[]);
+    let (code, out, err) = run(&Folder::new(), &arguments, variables);
     assert_eq!(err, "", "{out}");
     (code, serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}")))
 }
@@ -87,6 +93,42 @@ fn a_broker_without_sockjs_and_receipts_is_loaded_all_the_same() {
 }
 
 #[test]
+fn the_feeds_of_another_server_are_loaded_whatever_it_puts_a_message_in() {
+    let stranger = Stranger::start();
+    let url = format!("{}/read{{destination}}?key=canary", stranger.url);
+    let publish = format!("{}/write?to={{destination}}", stranger.url);
+    for transport in ["feed_events", "feed_lines"] {
+        let arguments = ["--as-is", "--transport", transport, "--publish-url", &publish, "--subscribers", "3"];
+        let (code, report) = bench(&url, &arguments);
+        let (messages, expected) = (&report["messages"], json!([50, 150, 0]));
+        assert_eq!(json!([messages["published"], messages["delivered"], messages["foreign"]]), expected, "{report}");
+        assert_eq!((code, report["url"].as_str()), (0, Some(format!("{}/read/topic/bench", stranger.url).as_str())));
+        stranger.head("GET /read/topic/bench?key=canary ");
+        stranger.head("POST /write?to=/topic/bench ");
+    }
+}
+
+#[test]
+fn a_feed_is_loaded_by_http_alone_with_a_key_for_publishing() {
+    let (key, hash) = api::new_key();
+    let byway = Byway::start_in(api::file(&hash, HISTORY), &[]);
+    let (url, publish) = (format!("http://{}/stomp", byway.address), format!("http://{}", byway.address));
+    let load = |publishers, key| {
+        let arguments = ["--transport", "feed_poll", "--publish-url", &publish, "--publishers", publishers];
+        bench_as(&url, &[&arguments[..], &["--subscribers", "3", "--wait", "1s"]].concat(), &[("BYWAY_API_KEY", key)])
+    };
+    let (code, report) = load("2", &key);
+    let messages = &report["messages"];
+    assert_eq!((code, &messages["published"], &messages["delivered"]), (0, &json!(50), &json!(150)), "{report}");
+    let (code, report) = load("1", "canary");
+    let failed = report["sessions"]["publishers_failed"].to_string();
+    assert!(code == 3 && failed.starts_with("{\"401 Unauthorized: there is no good key;"), "{report}");
+    let arguments = ["bench", "--url", &url, "--publish-url", "http://10.0.0.1", "--allow-remote", "10.0.0.1"];
+    let (code, _, err) = run(&Folder::new(), &arguments, &[("BYWAY_API_KEY", &key)]);
+    assert!(code == 1 && err.contains("BYWAY_API_KEY could be read on its way") && !err.contains(&key), "{err}");
+}
+
+#[test]
 fn the_table_says_what_the_json_says() {
     let byway = Byway::start(&["--workers", "1"]);
     let url = format!("http://{}/stomp", byway.address);
@@ -156,6 +198,15 @@ fn what_cannot_be_loaded_is_said_before_anything_is_sent() {
         (&["--url", closed, "--pid", "4294967295"], 1, "--pid 4294967295: "),
         (&["--transport", "feed_lines", "--traffic", "echo"], 1, "a feed is of topics"),
         (&["--publish-transport", "feed_lines"], 1, "nothing can be sent by a feed"),
+        (&["--publish-url", closed], 1, "BYWAY_API_KEY is missing"),
+        (&["--publish-url", closed, "--traffic", "echo"], 1, "only topics are published to"),
+        (&["--as-is"], 1, "--as-is: expected --transport feed_events or feed_lines"),
+        (&["--as-is", "--transport", "feed_lines"], 1, "--as-is: expected --publish-url, too"),
+        (
+            &["--as-is", "--transport", "feed_lines", "--publish-url", "http://10.0.0.1/"],
+            1,
+            "--publish-url: 10.0.0.1 is not this machine",
+        ),
         (&["--transport", "jsonp"], 2, "expected one of websocket, raw_websocket"),
         (&["--rate", "0"], 2, "expected a number from 0.01"),
         (&["--size", "10"], 2, "80..=1048576"),

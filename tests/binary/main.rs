@@ -8,6 +8,7 @@ mod peers;
 mod process;
 mod serving;
 mod stopping;
+mod stranger;
 mod subscribe;
 mod tls;
 mod token;

@@ -1,7 +1,9 @@
-use crate::client::{connect, websocket};
+use crate::client::{connect, head, post, websocket};
 use crate::peers::Proxy;
 use crate::process::{Byway, Folder, PATIENCE, lines, run, until};
+use crate::stranger::{GO, Stranger};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -114,6 +116,30 @@ fn cut_off(address: &str, transport: &str) {
     proxy.mend();
     until(&subscriber.err, |line| line == "byway: 2 messages are gone for good");
     assert_eq!([subscriber.next(), subscriber.next(), subscriber.next()], ["3", "4", "5"], "{transport}");
+}
+
+#[test]
+fn another_server_s_feed_is_read_as_it_is_and_come_back_to_when_that_server_likes() {
+    let stranger = Stranger::start();
+    let url = format!("{}/read{{destination}}", stranger.url);
+    let subscriber = Subscriber::start(&url, &["/news", "--as-is", "--transport", "feed_events", "--json"]);
+    assert!(!stranger.head("GET /read/news ").to_lowercase().contains("last-event-id"));
+    let say = |text| {
+        let mut stream = connect(stranger.url.trim_start_matches("http://"));
+        stream.write_all(post("/", text).as_bytes()).expect("it is taken");
+        assert!(head(&mut stream).starts_with("HTTP/1.1 204 "));
+    };
+    say("one");
+    let one: Value = serde_json::from_str(&subscriber.next()).expect("JSON");
+    assert_eq!(one, json!({ "id": "1", "event": "gap", "body": "{\"number\":1,\"text\":\"one\"}" }));
+    say(GO);
+    until(&subscriber.err, |line| line.ends_with("coming back in 250ms"));
+    until(&subscriber.err, |line| line == "byway: 503 Service Unavailable; coming back in 1s");
+    assert!(stranger.head("GET /read/news ").to_lowercase().contains("\r\nlast-event-id: 1\r\n"));
+    let page = format!("{}/page", stranger.url);
+    let (code, _, err) =
+        run(&Folder::new(), &["subscribe", "--as-is", "--url", &page, "--transport", "feed_events"], &[]);
+    assert!(code == 1 && err.contains("what answers is no event stream"), "{err}");
 }
 
 #[test]

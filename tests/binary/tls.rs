@@ -1,6 +1,9 @@
+use crate::api;
+use crate::bench::bench_as;
 use crate::client::{ask, connect, head, post, read_until, websocket};
 use crate::process::{Byway, Folder, run};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use serde_json::Value;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -75,6 +78,33 @@ fn a_stream_goes_on_over_tls_and_ends_when_its_client_closes() {
     stream.flush().unwrap();
     // The session ends with its client, so that its id is free for the next one.
     while !send("[]").starts_with("HTTP/1.1 404 ") {}
+}
+
+#[test]
+fn the_clients_speak_tls_with_who_has_a_trusted_certificate_and_with_nobody_else() {
+    let certified = certificate();
+    let (key, hash) = api::new_key();
+    let setting = format!("[api]\nkeys = [{{ name = \"backend\", hash = \"{hash}\", allow = [\"publish\"] }}]");
+    let byway = Byway::start_in(folder(&certified).with("byway.toml", &setting), &FLAGS);
+    let trusted = Folder::new().with("trusted.pem", &certified.cert.pem());
+    let file = trusted.0.join("trusted.pem").to_string_lossy().into_owned();
+    let variables = [("SSL_CERT_FILE", file.as_str()), ("BYWAY_API_KEY", &key)];
+    let api = byway.address.replace("127.0.0.1", "https://localhost");
+    let stomp = format!("{api}/stomp");
+    for more in [["--transport", "websocket"], ["--transport", "xhr"], ["--publish-url", &api]] {
+        let (code, report) = bench_as(&stomp, &[&more[..], &["--subscribers", "2"]].concat(), &variables);
+        assert_eq!((code, &report["messages"]["delivered"]), (0, &Value::from(100)), "{more:?}: {report}");
+    }
+    let publish = ["publish", "/topic/a", "text", "--url", &api];
+    assert_eq!(run(&trusted, &publish, &variables), (0, String::new(), String::new()));
+
+    let other = Folder::new().with("other.pem", &certificate().cert.pem());
+    let file = other.0.join("other.pem").to_string_lossy().into_owned();
+    let variables = [("SSL_CERT_FILE", file.as_str()), ("BYWAY_API_KEY", &key)];
+    for arguments in [&publish[..], &["subscribe", "/topic/a", "--url", &stomp]] {
+        let (code, _, err) = run(&other, arguments, &variables);
+        assert!(code == 1 && err.contains("invalid peer certificate"), "{err}");
+    }
 }
 
 #[test]

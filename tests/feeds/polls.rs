@@ -1,8 +1,9 @@
 //! Polls: every message once, whenever the client asks.
 
 use crate::in_time;
-use crate::stage::{KEPT, Plan, Stage, numbers, until};
+use crate::stage::{KEPT, Plan, Stage, bearer, numbers, until};
 use crate::support::client::http;
+use byway::messaging::{Event, Messages, MessagingSettings};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -113,5 +114,28 @@ async fn a_poll_that_waited_in_vain_keeps_its_connection_and_has_no_length() {
         let answer = in_time(http.ask("GET", "/e/feed/topic/kept/a?format=poll", &[], b"")).await;
         assert_eq!((answer.status(), answer.header("content-length")), (204, None));
         assert_eq!(answer.header("x-accel-buffering"), Some("no"));
+    }
+}
+
+#[tokio::test]
+async fn a_user_at_the_limit_who_polls_back_to_back_is_never_refused_for_a_poll_that_is_over() {
+    let settings = MessagingSettings { max_sessions_per_user: 1, ..Default::default() };
+    // No session's driver comes round to its end.
+    let messages = Messages::new().settings(settings).on_event(|event, _| async move {
+        if matches!(event, Event::Connected(_)) {
+            std::future::pending().await
+        }
+    });
+    let stage = Plan::new().tokens().stomp(|stomp| stomp.messages(messages)).start();
+    let token = bearer("ada", Duration::from_secs(3600));
+    let headers = [("Accept", "application/json"), ("Authorization", &*token)];
+    let mut http = stage.http().await;
+    for number in 0..5 {
+        stage.publish(KEPT, [number.to_string().as_str()]);
+        let (target, expected) = match number % 2 {
+            0 => ("/e/feed/topic/kept/a?wait=0", 204),
+            _ => ("/e/feed/topic/kept/a?history=1", 200),
+        };
+        assert_eq!(in_time(http.ask("GET", target, &headers, b"")).await.status(), expected, "{number}");
     }
 }

@@ -1,12 +1,16 @@
 //! May they?
 
-use crate::backend::Answer;
+use crate::backend::{Answer, Backend};
 use crate::stage::{Plan, nowhere, patterns};
 use crate::support::client::http::ask;
+use crate::support::stage::{token, until};
 use byway::Disconnect;
-use byway::hooks::WhenDown;
-use byway::policy::{ActionSetting, RuleSettings, Who};
+use byway::hooks::{EventKind, WhenDown};
+use byway::messaging::{Messenger, Text};
+use byway::policy::{ActionSetting, Revocation, RuleSettings, Who};
 use serde_json::json;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 fn plan() -> Plan {
     Plan::new().hooks(|hooks| {
@@ -78,6 +82,45 @@ async fn an_answer_that_says_for_how_long_is_good_for_the_same_session_and_desti
     other.publish("/topic/asked/x", "1").await;
     other.settle().await;
     assert_eq!(stage.backend.unseen(), 1);
+}
+
+#[tokio::test]
+async fn what_a_user_asks_for_who_is_revoked_before_the_answer_comes_to_nothing() {
+    for asked in ["SEND", "SUBSCRIBE"] {
+        let messenger = Arc::new(OnceLock::<Messenger>::new());
+        let revoking = Arc::clone(&messenger);
+        let plan = plan().tokens().hooks(|hooks| hooks.events = vec![EventKind::DestinationOccupied]);
+        let stage = plan.start(move |call| {
+            if call.body["user"] == "ada" {
+                let revoked = revoking.get().unwrap().revoke(&Revocation::User("ada".into()), SystemTime::now());
+                assert_eq!(revoked, Ok(1));
+            }
+            Answer::empty(204)
+        });
+        let mut stage = stage.await;
+        let messenger = messenger.get_or_init(|| stage.server.messenger.clone());
+        let mut bob = stage.server.connect(&[]).await;
+        bob.subscribe("a", "/topic/asked/*", &[]).await;
+        let mut ada = stage.server.connect(&[("token", &token("ada"))]).await;
+        ada.send(asked, &[("id", "a"), ("destination", "/topic/asked/x")], "").await;
+        ada.closes(&Disconnect::REVOKED).await;
+        until(|| messenger.users().sessions_of("ada").is_empty()).await;
+        messenger.send_payload("/topic/asked/y", Text("the first".into())).unwrap();
+        assert_eq!(bob.body().await, "the first", "{asked}");
+        bob.subscribe("b", "/topic/free", &[]).await;
+        assert_eq!(occupied(&mut stage.backend, 2).await, ["/topic/asked/*", "/topic/free"], "{asked}");
+    }
+}
+
+/// The first so many destinations that are told to have subscribers.
+async fn occupied(backend: &mut Backend, count: usize) -> Vec<String> {
+    let mut occupied = Vec::new();
+    while occupied.len() < count {
+        let body = backend.call().await.body;
+        let events = body["events"].as_array().into_iter().flatten();
+        occupied.extend(events.map(|event| event["destination"].as_str().expect("a destination").to_owned()));
+    }
+    occupied
 }
 
 #[tokio::test]

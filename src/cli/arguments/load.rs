@@ -14,6 +14,10 @@ pub struct ServerArguments {
     /// websocket, xhr_streaming, xhr, eventsource (SockJS); raw_websocket; feed_events, feed_lines, feed_poll
     #[arg(long, value_name = "NAME", default_value = "websocket", value_parser = transport)]
     pub transport: Transport,
+    /// The URL is a feed's own, of any server: nothing is added to it, {destination} in it stands for the destination, and
+    /// each event or line is a message. For --transport feed_events and feed_lines
+    #[arg(long)]
+    pub as_is: bool,
     /// The login of STOMP's CONNECT, for servers that have one; BYWAY_TOKEN is the passcode then
     #[arg(long, value_name = "NAME")]
     pub login: Option<String>,
@@ -26,7 +30,8 @@ pub struct ServerArguments {
 #[command(group = ArgGroup::new("beginning"))]
 pub struct SubscribeArguments {
     /// What to subscribe to, such as /topic/news, /topic/** or /user/queue/alerts
-    pub destination: String,
+    #[arg(required_unless_present = "as_is")]
+    pub destination: Option<String>,
     #[command(flatten)]
     pub server: ServerArguments,
     /// Stop after so many messages
@@ -36,7 +41,7 @@ pub struct SubscribeArguments {
     #[arg(long, value_name = "ID", group = "beginning")]
     pub since: Option<String>,
     /// Begin with so many of the last messages, where the topic keeps them
-    #[arg(long, value_name = "NUMBER", group = "beginning")]
+    #[arg(long, value_name = "NUMBER", group = "beginning", conflicts_with = "as_is")]
     pub history: Option<u64>,
     /// Print each message as JSON, with its destination and headers
     #[arg(long)]
@@ -46,7 +51,7 @@ pub struct SubscribeArguments {
 /// What the sessions of a load do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Traffic {
-    /// STOMP publishers send to a topic; STOMP sessions or feeds are subscribed to it
+    /// STOMP publishers send to a topic, or HTTP requests do; STOMP sessions or feeds are subscribed to it
     Topic,
     /// Every session gets what any of them sends: a plain SockJS or WebSocket endpoint that broadcasts
     Broadcast,
@@ -73,6 +78,10 @@ pub struct BenchArguments {
     /// By which way the publishers' sessions come [default: raw_websocket for topics, else --transport]
     #[arg(long, value_name = "NAME", value_parser = transport)]
     pub publish_transport: Option<Transport>,
+    /// Publish by HTTP instead, over Byway's API below this URL, with the key in BYWAY_API_KEY; with --as-is, POST each message
+    /// to this URL of any server, in which {destination} stands for the destination
+    #[arg(long, value_name = "URL", conflicts_with = "publish_transport")]
+    pub publish_url: Option<String>,
     /// Messages a second that all publishers send together
     #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = rate)]
     pub rate: f64,

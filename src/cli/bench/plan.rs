@@ -1,6 +1,6 @@
 use crate::cli::arguments::{BenchArguments, Traffic};
-use crate::cli::client::{Beginning, Protocol, Target, Wanted};
-use crate::cli::subscribe::credentials;
+use crate::cli::client::{Beginning, Outlet, Protocol, Target, Wanted};
+use crate::cli::subscribe::{credentials, target};
 use byway::Transport;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// A load that can be run.
 pub struct Plan {
     pub wanted: Wanted,
-    pub publish_transport: Transport,
+    pub publish_by: PublishBy,
     pub traffic: Traffic,
     pub subscribers: usize,
     pub publishers: usize,
@@ -25,6 +25,14 @@ pub struct Plan {
     pub pids: Vec<u32>,
 }
 
+/// How publishers send.
+pub enum PublishBy {
+    /// By sessions of their own.
+    Session(Transport),
+    /// By requests.
+    Outlet(Outlet),
+}
+
 /// The longest time of any kind. What is asked for by mistake should end.
 const MAX_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -35,8 +43,8 @@ impl Plan {
     /// Checks what was asked for.
     pub fn new(arguments: &BenchArguments) -> Result<Self, String> {
         let server = &arguments.server;
-        let target = Arc::new(Target::parse(&server.url)?);
-        check_host(&target, arguments.allow_remote.as_deref())?;
+        let target = Arc::new(target(server, &arguments.destination)?);
+        check_host("--url", &target, arguments.allow_remote.as_deref())?;
         let times = [("--duration", arguments.duration), ("--warmup", arguments.warmup), ("--wait", arguments.wait)];
         if let Some((name, _)) = times.into_iter().find(|(_, time)| *time > MAX_TIME) {
             return Err(format!("{name}: expected at most 1 day"));
@@ -54,7 +62,7 @@ impl Plan {
             beginning: Beginning::Now,
         };
         Ok(Self {
-            publish_transport: publish_transport(arguments)?,
+            publish_by: publish_by(arguments)?,
             wanted,
             traffic: arguments.traffic,
             subscribers: arguments.subscribers as usize,
@@ -83,12 +91,31 @@ impl Plan {
 }
 
 /// A load generator is a weapon: it points at this machine unless another one is named twice.
-fn check_host(target: &Target, allowed: Option<&str>) -> Result<(), String> {
+fn check_host(name: &str, target: &Target, allowed: Option<&str>) -> Result<(), String> {
     let host = target.server.host();
     if target.server.is_here() || allowed == Some(host) {
         return Ok(());
     }
-    Err(format!("--url: {host} is not this machine; if it is yours to load, add --allow-remote {host}"))
+    Err(format!("{name}: {host} is not this machine; if it is yours to load, add --allow-remote {host}"))
+}
+
+fn publish_by(arguments: &BenchArguments) -> Result<PublishBy, String> {
+    match &arguments.publish_url {
+        Some(_) if arguments.traffic != Traffic::Topic => Err("--publish-url: only topics are published to".to_owned()),
+        Some(url) => Ok(PublishBy::Outlet(outlet(arguments, url)?)),
+        None if arguments.server.as_is => Err("--as-is: expected --publish-url, too".to_owned()),
+        None => Ok(PublishBy::Session(publish_transport(arguments)?)),
+    }
+}
+
+fn outlet(arguments: &BenchArguments, url: &str) -> Result<Outlet, String> {
+    let named = |error| format!("--publish-url: {error}");
+    let outlet = match arguments.server.as_is {
+        true => Outlet::as_is(Target::as_is(url, &arguments.destination).map_err(named)?)?,
+        false => Outlet::api(Target::parse(url).map_err(named)?, &arguments.destination)?,
+    };
+    check_host("--publish-url", outlet.target(), arguments.allow_remote.as_deref())?;
+    Ok(outlet)
 }
 
 fn publish_transport(arguments: &BenchArguments) -> Result<Transport, String> {
@@ -108,7 +135,7 @@ mod tests {
 
     #[test]
     fn another_machine_has_to_be_named_twice() {
-        let check = |url: &str, allowed| check_host(&Target::parse(url).unwrap(), allowed).is_ok();
+        let check = |url: &str, allowed| check_host("--url", &Target::parse(url).unwrap(), allowed).is_ok();
         assert!(check("http://127.0.0.1:8080/stomp", None) && check("ws://localhost/", None));
         assert!(check("http://10.0.0.1/x", Some("10.0.0.1")));
         assert!(!check("http://10.0.0.1/x", None) && !check("https://example.com/", Some("example.org")));

@@ -1,9 +1,10 @@
 //! Sessions that send, on a schedule that does not wait for the server.
 
 use super::payload::Stamp;
+use super::plan::PublishBy;
 use super::run::{Reasons, Shared};
 use crate::cli::arguments::Traffic;
-use crate::cli::client::{Failure, Hearing, Link, Receiver, Sender, Talk, send};
+use crate::cli::client::{Failure, Hearing, Link, Poster, Receiver, Sender, Talk, send};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,17 +18,22 @@ const OPENING: Duration = Duration::from_secs(15);
 /// How late the clock's ticks may make a message without anybody's fault.
 const TICK: Duration = Duration::from_millis(3);
 
-/// One session that sends, and what comes back to it.
+/// One session that sends, and what comes back to it; or one connection for requests.
 pub struct Publisher {
     number: u32,
-    sender: Sender,
+    outgoing: Outgoing,
     back: Back,
+}
+
+enum Outgoing {
+    Session(Sender),
+    Poster(Poster),
 }
 
 enum Back {
     Stomp(Hearing),
     Raw(Receiver),
-    /// Somebody else listens.
+    /// Somebody else listens, or each message has an answer of its own.
     Elsewhere,
 }
 
@@ -43,18 +49,26 @@ impl Publisher {
     }
 
     async fn open(shared: &Shared, number: u32) -> Result<Self, Failure> {
-        let (wanted, transport) = (&shared.plan.wanted, shared.plan.publish_transport);
-        if shared.plan.traffic == Traffic::Topic {
-            let Talk { hearing, sender } = Talk::open(&wanted.target, transport, &wanted.who).await?;
-            return Ok(Self { number, sender, back: Back::Stomp(hearing) });
-        }
-        let Link { receiver, sender } = Link::open(&wanted.target, transport, None).await?;
-        Ok(Self { number, sender, back: Back::Raw(receiver) })
+        let wanted = &shared.plan.wanted;
+        let (sender, back) = match (&shared.plan.publish_by, shared.plan.traffic) {
+            (PublishBy::Outlet(outlet), _) => {
+                return Ok(Self { number, outgoing: Outgoing::Poster(outlet.poster()), back: Back::Elsewhere });
+            }
+            (PublishBy::Session(transport), Traffic::Topic) => {
+                let Talk { hearing, sender } = Talk::open(&wanted.target, *transport, &wanted.who).await?;
+                (sender, Back::Stomp(hearing))
+            }
+            (PublishBy::Session(transport), _) => {
+                let Link { receiver, sender } = Link::open(&wanted.target, *transport, None).await?;
+                (sender, Back::Raw(receiver))
+            }
+        };
+        Ok(Self { number, outgoing: Outgoing::Session(sender), back })
     }
 
     /// One that sends by a session that listens too.
     pub fn of_listener((number, sender): (u32, Sender)) -> Self {
-        Self { number, sender, back: Back::Elsewhere }
+        Self { number, outgoing: Outgoing::Session(sender), back: Back::Elsewhere }
     }
 }
 
@@ -107,9 +121,9 @@ impl Publisher {
         place: u32,
         mut enough: watch::Receiver<bool>,
     ) -> Result<(), Failure> {
-        let Self { number, sender, back } = &mut self;
+        let Self { number, outgoing, back } = &mut self;
         tokio::select! {
-            sent = send_all(&shared, *number, sender, schedule, place) => sent?,
+            sent = send_all(&shared, *number, outgoing, schedule, place) => sent?,
             failure = back.failure() => return Err(failure),
             _ = enough.wait_for(|enough| *enough) => {}
         }
@@ -120,7 +134,7 @@ impl Publisher {
 async fn send_all(
     shared: &Shared,
     publisher: u32,
-    sender: &mut Sender,
+    outgoing: &mut Outgoing,
     schedule: Schedule,
     place: u32,
 ) -> Result<(), Failure> {
@@ -129,9 +143,12 @@ async fn send_all(
         sleep_until(due).await;
         let sent = shared.nanoseconds(sent_at(due, Instant::now()));
         let text = Stamp { run: shared.run, publisher, number, sent }.encode(shared.plan.size);
-        match shared.plan.traffic {
-            Traffic::Topic => sender.send(&send(&shared.plan.wanted.destination, &text)).await?,
-            Traffic::Broadcast | Traffic::Echo => sender.send(&text).await?,
+        match (&mut *outgoing, shared.plan.traffic) {
+            (Outgoing::Poster(poster), _) => poster.send(&text).await?,
+            (Outgoing::Session(sender), Traffic::Topic) => {
+                sender.send(&send(&shared.plan.wanted.destination, &text)).await?;
+            }
+            (Outgoing::Session(sender), Traffic::Broadcast | Traffic::Echo) => sender.send(&text).await?,
         }
         shared.published.fetch_add(1, Ordering::Relaxed);
         number += 1;

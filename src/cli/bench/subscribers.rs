@@ -148,7 +148,7 @@ impl Listener {
         let now = self.shared.now();
         // What a gap says is missing is missing in the numbers too.
         let Heard::Message(message) = heard else { return };
-        let stamp = Stamp::parse(&message.body).filter(|stamp| self.is_expected(stamp));
+        let stamp = Stamp::find(&message.body).filter(|stamp| self.is_expected(stamp));
         let Some(stamp) = stamp else {
             self.tally.foreign += 1;
             return;

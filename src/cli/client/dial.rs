@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use byway::protocol::websocket::handshake::accept_key;
 use http::header::{
-    CONNECTION, CONTENT_TYPE, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    CONNECTION, CONTENT_TYPE, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -16,6 +16,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// One connection at a time, for one request after the other.
@@ -124,8 +125,14 @@ pub async fn body(response: Response<Incoming>) -> Result<Bytes, Failure> {
 /// What an answer says that is not the one that was asked for.
 pub async fn refusal(response: Response<Incoming>) -> Failure {
     let status = response.status();
+    let retry_after = retry_after(response.headers());
     let text = body(response).await.unwrap_or_default();
-    Failure::status(status, &String::from_utf8_lossy(&text))
+    Failure::status(status, &String::from_utf8_lossy(&text)).after(retry_after)
+}
+
+/// RFC 9110 section 10.2.3, where it is a number of seconds; a date would depend on whose clock is right.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
 pub fn random<const N: usize>() -> Result<[u8; N], Failure> {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 /// Why a session did not come about, or ended. `Display` is one short line without control characters, whatever the server
 /// said.
@@ -6,6 +7,8 @@ use std::fmt;
 pub struct Failure {
     kind: Kind,
     text: String,
+    /// How long the server wants to be left alone.
+    retry_after: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +23,12 @@ const MAX_TEXT: usize = 300;
 impl Failure {
     /// Nobody answers, the connection was lost, or the session was ended: another attempt may go better.
     pub fn passing(text: impl fmt::Display) -> Self {
-        Self { kind: Kind::Passing, text: plain(&text.to_string()) }
+        Self { kind: Kind::Passing, text: plain(&text.to_string()), retry_after: None }
     }
 
     /// The server does not want to, or says what cannot be understood: another attempt would be the same.
     pub fn refused(text: impl fmt::Display) -> Self {
-        Self { kind: Kind::Final, text: plain(&text.to_string()) }
+        Self { kind: Kind::Final, text: plain(&text.to_string()), retry_after: None }
     }
 
     /// An answer that is not the one that was asked for. Too many requests, and servers that cannot now, may pass.
@@ -48,6 +51,16 @@ impl Failure {
     /// The same, for a session that was open already: whatever ended it, it can be opened again.
     pub fn of_an_open_session(self) -> Self {
         Self { kind: Kind::Passing, ..self }
+    }
+
+    /// The same, with how long the server wants to be left alone.
+    pub fn after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// How long the server wants to be left alone, if it has said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Whether another attempt would go the same way.

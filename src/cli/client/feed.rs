@@ -55,7 +55,7 @@ struct Word {
     reason: String,
 }
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 impl Feed {
     /// Opens a feed. From then on nothing is missed.
@@ -153,7 +153,7 @@ async fn list(response: Response<Incoming>) -> Result<Vec<Line>, Failure> {
     serde_json::from_slice(&dial::body(response).await?).map_err(|_| Failure::refused(NO_FEED))
 }
 
-async fn piece(body: &mut Incoming) -> Result<Bytes, Failure> {
+pub(super) async fn piece(body: &mut Incoming) -> Result<Bytes, Failure> {
     let frame = body.frame().await.transpose()?.ok_or_else(|| Failure::passing("the stream ended"))?;
     Ok(frame.into_data().unwrap_or_default())
 }
@@ -216,7 +216,7 @@ fn path(wanted: &Wanted, format: &str, beginning: &Beginning, wait: Option<u64>)
     wanted.target.below(&format!("/feed?{}", query.finish()))
 }
 
-fn headers(who: &Credentials) -> Result<HeaderMap, Failure> {
+pub(super) fn headers(who: &Credentials) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     if let Some(token) = &who.token {
         let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))

@@ -5,6 +5,8 @@
 //! | `subscription` | [`Subscription`]: messages of one destination, whatever they come by |
 //! | `talk` | [`Talk`]: a STOMP session |
 //! | `feed` | a feed as a stream or in polls |
+//! | `foreign` | [`ForeignFeed`](foreign::ForeignFeed): a feed of any server, whose URL is taken as it is |
+//! | `outlet` | [`Outlet`]: where messages are published by HTTP |
 //! | `link` | [`Link`]: one session of a transport, which takes and gives messages |
 //! | `dial` | connections, requests, upgrades |
 //! | `target` | [`Target`]: where a server is, and when its name has to be said twice |
@@ -15,7 +17,9 @@ mod dial;
 mod events;
 mod failure;
 mod feed;
+mod foreign;
 mod link;
+mod outlet;
 mod sockjs;
 mod stomp;
 mod subscription;
@@ -25,6 +29,7 @@ mod websocket;
 
 pub use failure::Failure;
 pub use link::{Link, Receiver, Sender};
+pub use outlet::{Outlet, Poster};
 pub use subscription::{Beginning, Heard, Protocol, Subscription, Wanted};
 pub use talk::{Credentials, Hearing, Talk, send};
 pub use target::Target;

@@ -1,6 +1,7 @@
 //! Messages of one destination, whatever they come by.
 
 use super::feed::{Feed, Line};
+use super::foreign::ForeignFeed;
 use super::link::Receiver;
 use super::{Credentials, Failure, Link, Sender, Talk, Target, events, stomp};
 use base64::Engine;
@@ -99,6 +100,7 @@ pub struct Subscription {
 enum Source {
     Talk(Box<Talk>),
     Feed(Box<Feed>),
+    Foreign(Box<ForeignFeed>),
     Raw(Receiver),
 }
 
@@ -109,6 +111,9 @@ impl Subscription {
     }
 
     async fn open_without_limit(wanted: &Wanted) -> Result<Self, Failure> {
+        if wanted.target.is_whole {
+            return Ok(Self::of(Source::Foreign(Box::new(ForeignFeed::open(wanted).await?))));
+        }
         if Transport::FEEDS.contains(&wanted.transport) {
             return Ok(Self::of(Source::Feed(Box::new(Feed::open(wanted).await?))));
         }
@@ -168,6 +173,7 @@ impl Subscription {
                 (Some(frame), _) => frame,
                 (None, Source::Talk(talk)) => talk.hearing.frame().await.map_err(Failure::of_an_open_session)?,
                 (None, Source::Feed(feed)) => return feed.next().await.map_err(Failure::of_an_open_session),
+                (None, Source::Foreign(feed)) => return feed.next().await.map_err(Failure::of_an_open_session),
                 (None, Source::Raw(receiver)) => {
                     let body = receiver.next().await.map_err(Failure::of_an_open_session)?;
                     return Ok(Heard::Message(Message { body, about: About::Nothing }));
@@ -196,6 +202,7 @@ impl Subscription {
     pub fn position(&self) -> Option<&str> {
         match &self.source {
             Source::Feed(feed) => feed.last_id(),
+            Source::Foreign(feed) => feed.last_id(),
             Source::Talk(_) | Source::Raw(_) => self.offset.as_deref(),
         }
     }

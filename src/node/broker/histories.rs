@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// The header that says where in its topic's history a message is. A client that shows the last one it has seen in the
 /// header [`SINCE`] of its next SUBSCRIBE gets what came behind it.
@@ -53,31 +53,36 @@ struct Kept {
     topics: IndexMap<Destination, History>,
     bytes: usize,
     next_epoch: u64,
+    /// When what is too old was last looked for in all of them.
+    looked: Option<Instant>,
 }
+
+/// How often what is too old is looked for at a limit: it means to look at every topic.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Histories {
     pub(super) fn new(settings: Arc<BrokerSettings>) -> Self {
         // Offsets of an earlier run of the process must not be taken for this one's.
         let epoch = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_micros() as u64);
-        Self { settings, kept: Mutex::new(Kept { topics: IndexMap::new(), bytes: 0, next_epoch: epoch }) }
+        Self { settings, kept: Mutex::new(Kept { topics: IndexMap::new(), bytes: 0, next_epoch: epoch, looked: None }) }
     }
 
     /// Keeps a publication, if its topic has a history; it is marked with its place there then.
     pub(super) fn record(&self, publication: Publication) -> Publication {
         let Some(settings) = self.settings.history(&publication.destination) else { return publication };
-        let mut kept = self.kept.lock();
-        let anew = kept.bytes + publication.size() > self.settings.max_history_bytes;
-        let Some(at) = kept.record(&publication, settings, (self.settings.max_histories, anew)) else {
-            return publication;
-        };
-        publication.with_header(OFFSET, at.to_string())
+        let at = self.kept.lock().record(&publication, settings, &self.settings, now());
+        match at {
+            Some(at) => publication.with_header(OFFSET, at.to_string()),
+            None => publication,
+        }
     }
 
     /// What a feed gets of the past. Its topic's history begins now if there was none, so that it has a position.
     pub(super) fn follow(&self, destination: &Destination, past: Option<Past>) -> Followed {
         let mut kept = self.kept.lock();
         let settings = self.settings.history(destination);
-        let began = settings.is_some_and(|it| kept.begin(destination, it, self.settings.max_histories).is_some());
+        let began =
+            settings.is_some_and(|it| kept.begin(destination, it, self.settings.max_histories, now()).is_some());
         if began { kept.follow(destination, past) } else { Followed::nothing(past) }
     }
 
@@ -158,23 +163,44 @@ impl Past {
 }
 
 impl Kept {
-    /// Where a publication is kept; nowhere, where there may be no more histories. Where its history has to begin `anew`,
-    /// everybody learns that something is missing.
+    /// Where a publication is kept; nowhere, where there may be no more histories. Where there is no room for it, its history
+    /// begins anew, so that everybody learns that something is missing; and where there is none even then, it begins behind it.
     fn record(
         &mut self,
         publication: &Publication,
         settings: &HistorySettings,
-        (max, anew): (usize, bool),
+        limits: &BrokerSettings,
+        now: Instant,
     ) -> Option<Offset> {
-        if anew && let Some(history) = self.topics.swap_remove(&publication.destination) {
+        let is_too_much = |bytes| bytes + publication.size() > limits.max_history_bytes;
+        if is_too_much(self.bytes) {
+            self.forget_old(now);
+        }
+        if is_too_much(self.bytes)
+            && let Some(history) = self.topics.swap_remove(&publication.destination)
+        {
             self.bytes -= history.bytes();
         }
-        let history = self.begin(&publication.destination, settings, max)?;
+        let is_kept = !is_too_much(self.bytes);
+        let history = self.begin(&publication.destination, settings, limits.max_histories, now)?;
         let before = history.bytes();
-        let offset = history.push(Arc::new(publication.clone()), now());
+        let offset = history.push(Arc::new(publication.clone()), now);
+        if !is_kept {
+            history.forget_all();
+        }
         let (epoch, after) = (history.epoch(), history.bytes());
         self.bytes = self.bytes - before + after;
         Some(Offset { epoch, offset })
+    }
+
+    /// Forgets what is too old, of all topics. Otherwise those that nobody publishes to or reads would keep theirs.
+    fn forget_old(&mut self, now: Instant) {
+        if self.looked.is_some_and(|looked| now < looked + LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(now);
+        self.topics.values_mut().for_each(|history| history.handle_timeout(now));
+        self.bytes = self.topics.values().map(History::bytes).sum();
     }
 
     /// What is there of the past. Looking at it forgets what is too old.
@@ -187,8 +213,15 @@ impl Kept {
     }
 
     /// The history of a topic, begun now if there was none and there may be one more.
-    fn begin(&mut self, destination: &Destination, settings: &HistorySettings, max: usize) -> Option<&mut History> {
+    fn begin(
+        &mut self,
+        destination: &Destination,
+        settings: &HistorySettings,
+        max: usize,
+        now: Instant,
+    ) -> Option<&mut History> {
         if self.topics.len() >= max && !self.topics.contains_key(destination) {
+            self.forget_old(now);
             self.topics.retain(|_, history| !history.is_empty());
             if self.topics.len() >= max {
                 return None;
@@ -207,4 +240,29 @@ fn gap(destination: &Destination, gap: Gap) -> Publication {
         Gap::Unknown => "unknown".to_owned(),
     };
     Publication::new(destination.clone(), Message::text("")).with_header(GAP, missed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_makes_room_for_other_topics_though_nobody_looks_at_it() {
+        let minute = Duration::from_secs(60);
+        let settings = HistorySettings { max_age: minute, ..HistorySettings::new("/topic/**".parse().unwrap()) };
+        let few = BrokerSettings { max_histories: 1, ..BrokerSettings::default() };
+        let small = BrokerSettings { max_history_bytes: 150, ..BrokerSettings::default() };
+        for limits in [few, small] {
+            let mut kept = Kept { topics: IndexMap::new(), bytes: 0, next_epoch: 0, looked: None };
+            let start = now();
+            let mut publish = |topic: &str, at: Instant| {
+                let destination = Destination::parse(topic.to_owned()).unwrap();
+                let publication = Publication::new(destination.clone(), Message::text("x".repeat(100)));
+                kept.record(&publication, &settings, &limits, at);
+                kept.topics.get(&destination).map_or(0, History::len)
+            };
+            assert_eq!((publish("/topic/old", start), publish("/topic/new", start)), (1, 0));
+            assert_eq!((publish("/topic/new", start + minute), publish("/topic/old", start + minute)), (1, 0));
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! What can only be seen from inside.
 
 use super::{Broker, Form, Place};
-use crate::broker::{BrokerSettings, PresenceSettings};
-use crate::messaging::OccupancyListeners;
+use crate::broker::{BrokerSettings, Gap, HistorySettings, Offset, PresenceSettings};
+use crate::messaging::{HistoryPage, HistoryQuery, OccupancyListeners};
 use crate::model::{Destination, Message, Publication, SessionId, Transport};
 use crate::node::cell::{Cell, Identity};
 use crate::node::feed::FeedForm;
@@ -28,11 +28,29 @@ fn destination(text: &str) -> Destination {
 fn broker() -> Broker {
     let presence = vec![PresenceSettings::new("/topic/a".parse().unwrap())];
     let limits = LimitSettings { publish_messages: 1, ..LimitSettings::default() };
-    let settings = BrokerSettings { presence, ..BrokerSettings::default() };
-    let broker =
-        Broker::new(settings, destination("/presence"), Hub::for_limits(&limits), OccupancyListeners::default());
+    let broker = broker_of(BrokerSettings { presence, ..BrokerSettings::default() }, &limits);
     broker.run_on(&Handle::current());
     broker
+}
+
+fn broker_of(settings: BrokerSettings, limits: &LimitSettings) -> Broker {
+    Broker::new(settings, destination("/presence"), Hub::for_limits(limits), OccupancyListeners::default())
+}
+
+/// A broker that keeps all topics.
+fn keeping(change: impl FnOnce(&mut BrokerSettings)) -> Broker {
+    let history = HistorySettings::new("/topic/**".parse().unwrap());
+    let mut settings = BrokerSettings { history: vec![history], ..BrokerSettings::default() };
+    change(&mut settings);
+    broker_of(settings, &LimitSettings::default())
+}
+
+fn publish(broker: &Broker, topic: &str) {
+    broker.publish(Publication::new(destination(topic), Message::text("x".repeat(100)))).unwrap();
+}
+
+fn since(broker: &Broker, topic: &str, since: Option<Offset>) -> HistoryPage {
+    broker.history(&HistoryQuery { destination: destination(topic), since, limit: 100 }).unwrap()
 }
 
 fn form(slot: usize) -> Form {
@@ -75,4 +93,23 @@ async fn a_change_that_cannot_be_told_is_in_the_state_that_follows() {
     let _later = attend(9);
     let told = hears(&mut receiver, "presence").await;
     assert!(told.contains(r#"\"type\":\"join\""#) && told.contains(r#"\"s9\""#), "{told}");
+}
+
+#[test]
+fn all_histories_together_keep_no_more_bytes_than_they_may_and_tell_what_is_missing() {
+    let broker = keeping(|settings| settings.max_history_bytes = 500);
+    publish(&broker, "/topic/last");
+    let seen = since(&broker, "/topic/last", None).offset;
+    for topic in 0..20 {
+        publish(&broker, &format!("/topic/{topic}"));
+    }
+    publish(&broker, "/topic/last");
+    let kept = |topic: String| since(&broker, &topic, None).publications.iter().map(|(_, it)| it.size()).sum::<usize>();
+    let bytes = (0..20).map(|topic| kept(format!("/topic/{topic}"))).sum::<usize>() + kept("/topic/last".to_owned());
+    assert!((300..=500).contains(&bytes), "{bytes}");
+    assert_eq!(since(&broker, "/topic/last", seen).gap, Some(Gap::Unknown));
+    let nothing = since(&broker, "/topic/19", None);
+    assert!(nothing.publications.is_empty() && nothing.offset.is_some_and(|at| at.offset == 1), "{nothing:?}");
+    publish(&broker, "/topic/19");
+    assert!(since(&broker, "/topic/19", nothing.offset).gap.is_some());
 }

@@ -3,7 +3,7 @@
 use super::form::Records;
 use super::listen::{Opened, Source};
 use super::position::{Position, Positions};
-use super::reader::Feed;
+use super::reader::{Feed, UserPlace};
 use super::refusal::FeedRefusal;
 use super::settings::FeedSettings;
 use super::speaker::FeedSpeaker;
@@ -224,7 +224,9 @@ impl Feeds {
         let records = Records { format, alone, positions: Positions(positions) };
         let limit = self.settings.response_limit.unwrap_or(usize::MAX);
         let page = (self.session.queue_messages, self.session.queue_bytes.min(limit));
-        Ok(Feed { receiver, records, late, retry: self.settings.retry, opened: false, page, left: limit, cut: false })
+        let _place = UserPlace { shared: Arc::clone(&self.shared), session: client.id() };
+        let retry = self.settings.retry;
+        Ok(Feed { receiver, records, late, retry, opened: false, page, left: limit, cut: false, _place })
     }
 
     /// What ends a feed in time, where something does: its token, or that a stream has lasted long enough.

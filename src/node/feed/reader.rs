@@ -2,7 +2,8 @@
 
 use super::form::Records;
 use super::position::Position;
-use crate::model::{Disconnect, Message, Publication};
+use crate::model::{Disconnect, Message, Publication, SessionId};
+use crate::node::stomp::Shared;
 use crate::node::{Receiver, now};
 use crate::session::{Frame, Outgoing};
 use bytes::Bytes;
@@ -25,6 +26,21 @@ pub(crate) struct Feed {
     pub(super) left: usize,
     /// Something was left out, so nothing behind it may come: the reader comes back to it.
     pub(super) cut: bool,
+    /// Dropped before the answer is complete: who has it may ask again at once.
+    pub(super) _place: UserPlace,
+}
+
+/// A feed's place among its user's sessions. It is free again when this is dropped, which does not wait for the session's
+/// driver to come round.
+pub(super) struct UserPlace {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: SessionId,
+}
+
+impl Drop for UserPlace {
+    fn drop(&mut self) {
+        self.shared.users.disconnected(self.session);
+    }
 }
 
 /// Something of the past.

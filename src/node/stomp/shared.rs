@@ -281,6 +281,7 @@ impl Shared {
     /// Takes something back: tokens that it is about are refused until `until`, and its sessions end.
     pub(in crate::node) fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
         self.revocations.revoke(what.clone(), SystemTime::now(), until)?;
+        self.tickets.revoke(what);
         let sessions = match what {
             Revocation::User(name) => self.users.sessions_of(name),
             Revocation::Session(session) => vec![*session],

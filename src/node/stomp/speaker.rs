@@ -130,7 +130,9 @@ impl StompSpeaker {
     async fn act(&mut self, session: &SessionHandle, action: Action) -> Result<(), Refusal> {
         let receipt = action.receipt().cloned();
         let done = match self.prepare(action).await {
-            Ok(prepared) => self.complete(session, prepared, receipt.as_ref()).await,
+            Ok(prepared) if session.is_open() => self.complete(session, prepared, receipt.as_ref()).await,
+            // It was sent away while somebody was asked, who can be slow.
+            Ok(_) => Err(Refusal::KnownToClient),
             Err(refusal) => Err(refusal),
         };
         done.map_err(|refusal| refusal.with_receipt(receipt.clone()))?;
@@ -163,6 +165,9 @@ impl StompSpeaker {
                 self.check_unsettled(ack)?;
             }
             prepared.push(self.prepare(action).await?);
+        }
+        if !session.is_open() {
+            return Err(Refusal::KnownToClient);
         }
         for action in prepared {
             self.complete(session, action, receipt).await?;

@@ -66,7 +66,9 @@ impl StompSpeaker {
         };
         let address = SubscribeAddress::of(destination.clone(), self.shared.messaging())?;
         match self.shared.may_subscribe(&self.client, &destination, &address).await {
-            Decision::Allow => {}
+            Decision::Allow if session.is_open() => {}
+            // It was sent away while somebody was asked: nobody is to hear that it came.
+            Decision::Allow => return Err(Refusal::KnownToClient),
             decision => return Err(Refusal::denied(decision)),
         }
         let is_brokered = matches!(address, SubscribeAddress::Broker(_));

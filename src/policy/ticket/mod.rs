@@ -9,7 +9,7 @@ mod settings;
 
 pub use settings::TicketSettings;
 
-use super::{AddressKey, AuthError, Identity};
+use super::{AddressKey, AuthError, Identity, Revocation};
 use crate::model::{Claims, Principal, Secret};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -127,6 +127,8 @@ struct Entry {
     readers: Vec<AddressKey>,
     /// When it was used last, or the last of its sessions ended.
     left_at: SystemTime,
+    /// Whether it was taken back: for good, however soon the revocation itself is forgotten.
+    is_revoked: bool,
 }
 
 impl Tickets {
@@ -182,7 +184,14 @@ impl Tickets {
         let end = |time| now.checked_add(time).ok_or(TicketError::Time(max));
         let (principal, expires_at) = (Some(Principal::new(user).with_claims(claims)), session_expires_in.map(end));
         let identity = Identity { principal, expires_at: expires_at.transpose()?, token_id: Some(id) };
-        Ok(Entry { identity, expires_at: end(time)?, uses_left: uses, readers: Vec::new(), left_at: now })
+        Ok(Entry {
+            identity,
+            expires_at: end(time)?,
+            uses_left: uses,
+            readers: Vec::new(),
+            left_at: now,
+            is_revoked: false,
+        })
     }
 
     /// Whose ticket it is, if it is good. That uses it, unless its reader comes back.
@@ -195,14 +204,26 @@ impl Tickets {
         let id = id_of(shown.ticket);
         let mut kept = self.kept.lock();
         let entry = kept.get_mut(&id).ok_or(AuthError::Ticket)?;
+        entry.check(now)?;
         let was_here = shown.comes_back && entry.readers.contains(&shown.address);
         if !(was_here && self.may_come_back(&id, entry, now, is_open)) {
             entry.use_it(shown.address, now)?;
         }
         entry.left_at = now;
-        match entry.identity.is_expired(now) {
-            true => Err(AuthError::Expired),
-            false => Ok(entry.identity.clone()),
+        Ok(entry.identity.clone())
+    }
+
+    /// Takes tickets back that there are: one by its id, or all of a user's.
+    pub fn revoke(&self, what: &Revocation) {
+        let mut kept = self.kept.lock();
+        match what {
+            Revocation::User(name) => {
+                kept.values_mut().filter(|entry| entry.is_of(name)).for_each(|entry| entry.is_revoked = true);
+            }
+            Revocation::Token(id) => {
+                kept.get_mut(id).into_iter().for_each(|entry| entry.is_revoked = true);
+            }
+            Revocation::Session(_) => {}
         }
     }
 
@@ -253,6 +274,19 @@ impl Tickets {
 }
 
 impl Entry {
+    fn is_of(&self, name: &str) -> bool {
+        self.identity.principal.as_ref().is_some_and(|principal| principal.name() == name)
+    }
+
+    /// Refuses what is over for good. That changes nothing: nobody keeps a dead ticket alive by showing it again and again.
+    fn check(&self, now: SystemTime) -> Result<(), AuthError> {
+        match self.identity.is_expired(now) {
+            _ if self.is_revoked => Err(AuthError::Revoked),
+            true => Err(AuthError::Expired),
+            false => Ok(()),
+        }
+    }
+
     fn is_usable(&self, now: SystemTime) -> bool {
         self.uses_left > 0 && now < self.expires_at
     }

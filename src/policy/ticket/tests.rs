@@ -153,3 +153,36 @@ fn nothing_that_is_kept_or_shown_has_a_ticket_in_it() {
         assert!(!shown.contains(random), "{shown}");
     }
 }
+
+#[test]
+fn a_ticket_that_was_revoked_is_never_good_again_and_others_still_are() {
+    let tickets = Tickets::new(TicketSettings::default());
+    let made = |user: &str, number| issue(&tickets, TicketRequest { uses: 2, ..TicketRequest::new(user) }, number, 0);
+    let [used, unused, by_id, other] =
+        [("ada", 1), ("ada", 2), ("bob", 3), ("bob", 4)].map(|(user, number)| made(user, number).unwrap());
+    assert!(show(&tickets, &used, HERE, false, 0).is_ok());
+    tickets.revoke(&Revocation::User("ada".into()));
+    tickets.revoke(&Revocation::Token(by_id.id.clone()));
+    for ticket in [&used, &unused, &by_id] {
+        assert_eq!(show(&tickets, ticket, HERE, true, 1), Err(AuthError::Revoked));
+    }
+    assert!(
+        show(&tickets, &other, HERE, false, 1).is_ok()
+            && made("ada", 5).is_ok_and(|new| show(&tickets, &new, HERE, false, 1).is_ok())
+    );
+}
+
+#[test]
+fn who_shows_a_dead_ticket_again_and_again_does_not_keep_it() {
+    let tickets = tickets();
+    let request = TicketRequest { session_expires_in: Some(Duration::from_secs(10)), ..ada() };
+    let [revoked, over] = [1, 2].map(|number| issue(&tickets, request.clone(), number, 0).unwrap());
+    assert!(show(&tickets, &revoked, HERE, false, 0).is_ok() && show(&tickets, &over, HERE, false, 0).is_ok());
+    tickets.revoke(&Revocation::Token(revoked.id.clone()));
+    for second in [10, 30, 50] {
+        assert_eq!(show(&tickets, &revoked, HERE, true, second), Err(AuthError::Revoked));
+        assert_eq!(show(&tickets, &over, HERE, true, second), Err(AuthError::Expired));
+    }
+    tickets.forget_expired(at(60), no_session);
+    assert!(tickets.is_empty());
+}
