@@ -5,6 +5,7 @@ mod load;
 pub use load::{BenchArguments, ServerArguments, SubscribeArguments, Traffic};
 
 use byway::config::{ConfigError, Flag, Loaded};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub struct PublishArguments {
 #[derive(Debug, Clone, Args)]
 pub struct TokenArguments {
     /// Whose token it is: the user's unique name
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub subject: String,
     /// Say this too; VALUE is JSON, or else text. May be given several times
     #[arg(short = 'C', long = "claim", value_name = "NAME=VALUE")]

@@ -129,9 +129,14 @@ impl Caller {
         let since = Instant::now();
         let asked = self.ask_in_turn(kind, question, read, since + self.timeout).await;
         let outcome = asked.as_ref().map_or_else(Unanswered::outcome, |_| "answered");
-        self.counters.count(kind.name(), outcome, since.elapsed());
-        if let Err(why) = &asked {
-            tracing::debug!(hook = kind.name(), %why, "the backend did not answer");
+        let is_first = self.counters.count(kind.name(), outcome, since.elapsed());
+        match &asked {
+            // Where the URL or the secret is wrong, nobody should have to wait for the breaker to learn it.
+            Err(why) if is_first => {
+                tracing::warn!(hook = kind.name(), %why, "the backend did not answer the first call")
+            }
+            Err(why) => tracing::debug!(hook = kind.name(), %why, "the backend did not answer"),
+            Ok(_) => {}
         }
         asked
     }

@@ -49,8 +49,13 @@ impl KindStats {
 pub(super) struct Counters(Mutex<BTreeMap<&'static str, KindStats>>);
 
 impl Counters {
-    pub(super) fn count(&self, kind: &'static str, outcome: &'static str, took: Duration) {
-        self.0.lock().entry(kind).or_default().count(outcome, took);
+    /// Answers whether it is the first call of its kind.
+    pub(super) fn count(&self, kind: &'static str, outcome: &'static str, took: Duration) -> bool {
+        let mut kinds = self.0.lock();
+        let calls = kinds.entry(kind).or_default();
+        let is_first = calls.outcomes.is_empty();
+        calls.count(outcome, took);
+        is_first
     }
 
     pub(super) fn snapshot(&self) -> BTreeMap<&'static str, KindStats> {
@@ -61,6 +66,13 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_call_of_each_kind_is_told_from_others() {
+        let counters = Counters::default();
+        let count = |kind| counters.count(kind, "failed", Duration::ZERO);
+        assert_eq!([count("app"), count("app"), count("send"), count("app")], [true, false, true, false]);
+    }
 
     #[test]
     fn a_call_is_counted_in_the_first_bucket_that_it_fits() {

@@ -81,6 +81,8 @@ const look = ({ number, wide, name }) => [number && 'number', wide && 'wide', na
 function write(column, cell, item) {
   if (column.fill) column.fill(cell, item);
   else setText(cell, column.text(item));
+  // Long names are cut off.
+  if (column.name) cell.title = cell.textContent;
 }
 
 function compare(a, b) {

@@ -126,3 +126,30 @@ fn an_address_that_others_can_reach_needs_authentication_or_the_word_that_there_
     let (code, ..) = run(&Folder::new(), &["check", "--listen", "0.0.0.0:0", "--allow-anonymous"], &[]);
     assert_eq!(code, 0);
 }
+
+/// With what readers are to put in their own place.
+fn documented(page: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(page).expect("a page");
+    let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().expect("its end"));
+    let hash = format!("sha256:{}\"", "0".repeat(64));
+    let own = |block: &str| block.replace("sha256:5d0c...\"", &hash).replace("sha256:...\"", &hash);
+    blocks.map(|block| own(block).replace("/run/secrets/hooks", "hooks.secret")).collect()
+}
+
+#[test]
+fn every_configuration_in_the_documentation_can_be_copied() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let docs = std::fs::read_dir(format!("{root}/docs")).expect("the documentation");
+    let pages =
+        docs.map(|page| page.expect("a page").path().display().to_string()).filter(|page| page.ends_with(".md"));
+    let mut files = 0;
+    for page in pages.chain([format!("{root}/README.md")]) {
+        for file in documented(&page) {
+            let folder = Folder::new().with("byway.toml", &file).with("hooks.secret", &"s".repeat(32));
+            let (code, _, err) = run(&folder, &["check"], &[]);
+            assert_eq!(code, 0, "{page}: {err}{file}");
+            files += 1;
+        }
+    }
+    assert!(files > 10, "{files}");
+}

@@ -221,3 +221,13 @@ fn only_endpoints_that_let_everybody_in_are_warned_of() {
     let byway = Byway::start_in(folder, &["--config", "byway.toml", "--listen", "0.0.0.0:0"]);
     assert_eq!(byway.logged("no authentication is configured")["endpoints"], "echo");
 }
+
+#[test]
+fn the_log_says_at_the_first_call_why_a_backend_does_not_answer() {
+    let file = "[hooks]\nurl = \"http://127.0.0.1:1/\"\nsecret = \"a-secret-of-more-than-32-bytes-for-the-tests\"\nconnect = true";
+    let byway = Byway::start_in(Folder::new().with("byway.toml", file), &[]);
+    assert_eq!(get(&byway.address, "/stomp/feed/topic/a").status(), "503");
+    let line = byway.logged("the backend did not answer the first call");
+    assert_eq!(line["level"], "WARN");
+    assert!(line.to_string().contains("Connection refused"), "{line}");
+}

@@ -77,3 +77,9 @@ fn a_secret_is_shown_neither_by_check_nor_by_errors() {
     let (_, out, err) = run(&with(""), &arguments, &variables);
     assert!(!format!("{out}{err}").contains("1234567890") && err.contains("BYWAY_AUTH__JWT__SECRET"), "{err}");
 }
+
+#[test]
+fn a_token_is_somebody_s() {
+    let (code, out, err) = run(&with(&format!("secret = \"{SECRET}\"")), &["token", "--subject", ""], &[]);
+    assert!(code == 2 && out.is_empty() && err.contains("--subject"), "{err}");
+}

@@ -15,6 +15,9 @@ import { assertFits, narrowAndDark, picture, visit as visitPage } from './visito
 /** What a user could be called to do harm, if names were markup. */
 const HOSTILE = `<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>`;
 
+/** A name that no column has room for. */
+const LONG = `${'a-rather-long-name-'.repeat(5)}@example.com`;
+
 let browser;
 let crowd;
 let folder;
@@ -288,11 +291,12 @@ describe('the admin page', () => {
 
   test('fits a narrow and a dark screen', async () => {
     await connect('eve');
+    await connect(LONG);
     const { context, page } = await operate('overview', narrowAndDark);
     await page.waitForSelector('.tile');
     await assertFits(page);
     await picture(page, 'admin-narrow-overview');
-    for (const [view, there] of [['sessions', row('eve')], ['destinations', 'tbody tr'], ['limits', 'tbody tr']]) {
+    for (const [view, there] of [['sessions', row(LONG)], ['destinations', 'tbody tr'], ['limits', 'tbody tr']]) {
       await page.click(`#nav a[href="#${view}"]`);
       await page.waitForSelector(there);
       await assertFits(page);
@@ -303,6 +307,7 @@ describe('the admin page', () => {
     await page.waitForSelector('.facts dd:text-is("eve")');
     await assertFits(page);
     await leave('eve');
+    await leave(LONG);
     await context.close();
   });
 

@@ -88,7 +88,12 @@ impl Refusal {
             status if status.is_client_error() => "invalid_request",
             _ => "internal_error",
         };
-        Self::new(status, code, error.to_string())
+        let detail = match status {
+            StatusCode::NOT_FOUND => "there is nothing at this path; /api/docs shows what there is".to_owned(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "expected Content-Type: application/json".to_owned(),
+            _ => error.to_string(),
+        };
+        Self::new(status, code, detail)
     }
 }
 
