@@ -9,6 +9,7 @@
 //! | `histogram` | latencies |
 //! | `process` | what a server's process costs |
 //! | `subscribers`, `publishers` | the sessions |
+//! | `shared` | [`Shared`](shared::Shared): what the sessions of a load have in common |
 //! | `run` | the phases: open, publish, wait for the rest |
 //! | `report` | what came out, as text and as JSON |
 
@@ -19,6 +20,7 @@ mod process;
 mod publishers;
 mod report;
 mod run;
+mod shared;
 mod subscribers;
 mod track;
 

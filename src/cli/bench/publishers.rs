@@ -2,7 +2,7 @@
 
 use super::payload::Stamp;
 use super::plan::PublishBy;
-use super::run::{Reasons, Shared};
+use super::shared::{Reasons, Shared};
 use crate::cli::arguments::Traffic;
 use crate::cli::client::{Failure, Hearing, Link, Poster, Receiver, Sender, Talk, send};
 use std::sync::Arc;

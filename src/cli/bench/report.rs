@@ -1,10 +1,28 @@
 //! What came out of a load, for people and for programs.
 
-use super::run::{Outcome, Reasons, Sample};
+use super::shared::{Reasons, Sample, Shared};
+use super::subscribers::Opened;
+use super::track::Tally;
 use crate::cli::arguments::Traffic;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// What a run has come to.
+pub struct Outcome {
+    pub shared: Arc<Shared>,
+    pub opened: Opened,
+    /// Anonymous memory of the server's processes before and after the subscribers came.
+    pub memory: (u64, u64),
+    pub publishers_failed: Reasons,
+    pub ended: Reasons,
+    pub tally: Tally,
+    pub expected: u64,
+    pub interrupted: bool,
+    /// From the warm-up's end to the schedule's, and to the last message; `None` if it was interrupted before.
+    pub measured: Option<[Sample; 3]>,
+}
 
 /// The report. Its fields are those of the JSON, which docs/tools.md explains.
 #[derive(Debug, Serialize)]

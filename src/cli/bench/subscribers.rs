@@ -1,7 +1,7 @@
 //! Sessions that listen.
 
 use super::payload::Stamp;
-use super::run::{Reasons, Shared};
+use super::shared::{Reasons, Shared};
 use super::track::{Arrival, Tally};
 use crate::cli::arguments::Traffic;
 use crate::cli::client::{Failure, Heard, Sender, Subscription};

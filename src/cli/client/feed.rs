@@ -1,11 +1,10 @@
 //! A feed: a stream of events or lines, or one poll after the other.
 
 use super::dial::{self, Http};
-use super::events::{Event, Events, Lines};
-use super::subscription::{About, Beginning, Heard, Message, Wanted};
+use super::events::{Events, Lines};
+use super::heard::{Heard, Line, NO_FEED};
+use super::wanted::{Beginning, Wanted};
 use super::{Credentials, Failure};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use byway::Transport;
 use form_urlencoded::Serializer;
@@ -13,8 +12,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use serde::Deserialize;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// A feed under way.
 pub struct Feed {
@@ -30,29 +28,6 @@ enum Source {
     Events(Incoming, Events),
     Lines(Incoming, Lines),
     Polls(Wanted),
-}
-
-/// A line, or an item of a poll's answer: a publication, or with `event` the server's own word.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Line {
-    pub id: Option<String>,
-    pub destination: Option<String>,
-    pub headers: BTreeMap<String, String>,
-    body: String,
-    encoding: Option<String>,
-    event: Option<String>,
-    #[serde(flatten)]
-    word: Word,
-}
-
-/// What the server's own words say: `gap` how much is gone, `end` why the feed ends.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-struct Word {
-    missed: Option<u64>,
-    code: u16,
-    reason: String,
 }
 
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -99,7 +74,7 @@ impl Feed {
             Source::Events(body, events) => {
                 events.feed(&piece(body).await?);
                 while let Some(event) = events.next().map_err(Failure::refused)? {
-                    self.ready.extend(heard_of_event(event).transpose());
+                    self.ready.extend(Heard::of_event(event).transpose());
                 }
                 self.last_id = Some(events.last_id().to_owned()).filter(|id| !id.is_empty());
             }
@@ -138,8 +113,6 @@ impl Feed {
     }
 }
 
-const NO_FEED: &str = "what answers is no feed";
-
 async fn stream(http: &mut Http, wanted: &Wanted, format: &str) -> Result<Incoming, Failure> {
     let path = path(wanted, format, &wanted.beginning, None);
     let response = http.ask(Method::GET, &path, Bytes::new()).await?;
@@ -162,43 +135,7 @@ fn take(line: Line, ready: &mut VecDeque<Result<Heard, Failure>>, last_id: &mut 
     if line.id.is_some() {
         last_id.clone_from(&line.id);
     }
-    ready.extend(heard_of_line(line).transpose());
-}
-
-fn heard_of_line(line: Line) -> Result<Option<Heard>, Failure> {
-    match line.event.as_deref() {
-        Some(event) => line.word.heard(event),
-        None => {
-            let body = match line.encoding.as_deref() {
-                Some("base64") => decoded(&line.body)?,
-                _ => line.body.clone().into(),
-            };
-            Ok(Some(Heard::Message(Message { body, about: About::Line(Box::new(line)) })))
-        }
-    }
-}
-
-fn heard_of_event(event: Event) -> Result<Option<Heard>, Failure> {
-    if let "gap" | "end" = event.name.as_str() {
-        let word: Word = serde_json::from_str(&event.data).map_err(|_| Failure::refused(NO_FEED))?;
-        return word.heard(&event.name);
-    }
-    let body = if event.name == "binary" { decoded(&event.data)? } else { event.data.clone().into() };
-    Ok(Some(Heard::Message(Message { body, about: About::Event(event) })))
-}
-
-impl Word {
-    fn heard(&self, event: &str) -> Result<Option<Heard>, Failure> {
-        match event {
-            "gap" => Ok(Some(Heard::Gap(self.missed))),
-            "end" => Err(Failure::ended(self.code, &self.reason)),
-            _ => Ok(None),
-        }
-    }
-}
-
-fn decoded(text: &str) -> Result<Bytes, Failure> {
-    STANDARD.decode(text).map(Bytes::from).map_err(|_| Failure::refused("a body is no base64"))
+    ready.extend(Heard::of_line(line).transpose());
 }
 
 /// The target of a request. Everything that the user says is in its query, where any text can be written.

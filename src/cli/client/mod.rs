@@ -3,6 +3,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `subscription` | [`Subscription`]: messages of one destination, whatever they come by |
+//! | `wanted`, `heard` | [`Wanted`]: what to subscribe to; [`Heard`]: what comes of it |
 //! | `talk` | [`Talk`]: a STOMP session |
 //! | `feed` | a feed as a stream or in polls |
 //! | `foreign` | [`ForeignFeed`](foreign::ForeignFeed): a feed of any server, whose URL is taken as it is |
@@ -18,6 +19,7 @@ mod events;
 mod failure;
 mod feed;
 mod foreign;
+mod heard;
 mod link;
 mod outlet;
 mod sockjs;
@@ -25,14 +27,17 @@ mod stomp;
 mod subscription;
 mod talk;
 mod target;
+mod wanted;
 mod websocket;
 
 pub use failure::Failure;
+pub use heard::Heard;
 pub use link::{Link, Receiver, Sender};
 pub use outlet::{Outlet, Poster};
-pub use subscription::{Beginning, Heard, Protocol, Subscription, Wanted};
+pub use subscription::Subscription;
 pub use talk::{Credentials, Hearing, Talk, send};
 pub use target::Target;
+pub use wanted::{Beginning, Protocol, Wanted};
 
 /// The largest message, frame or line in bytes that is read of a server.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;

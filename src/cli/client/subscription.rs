@@ -1,17 +1,13 @@
 //! Messages of one destination, whatever they come by.
 
-use super::feed::{Feed, Line};
+use super::feed::Feed;
 use super::foreign::ForeignFeed;
+use super::heard::{About, Heard, Message};
 use super::link::Receiver;
-use super::{Credentials, Failure, Link, Sender, Talk, Target, events, stomp};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use super::wanted::{Beginning, Protocol, Wanted};
+use super::{Failure, Link, Sender, Talk, stomp};
 use byway::Transport;
-use serde_json::{Map, Value, json};
-use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -20,71 +16,6 @@ const OPENING: Duration = Duration::from_secs(15);
 
 /// How long a receipt is waited for. Servers that give none, such as Spring's simple broker, have subscribed by then.
 const RECEIPT: Duration = Duration::from_secs(3);
-
-/// What is spoken over a transport that is no feed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    Stomp,
-    /// Messages are the application's own, and go to whom it likes.
-    Raw,
-}
-
-/// What to subscribe to, and how.
-#[derive(Clone)]
-pub struct Wanted {
-    pub target: Arc<Target>,
-    pub transport: Transport,
-    pub protocol: Protocol,
-    pub destination: String,
-    pub who: Credentials,
-    pub beginning: Beginning,
-}
-
-impl Wanted {
-    /// What is behind silence. A server that does not know STOMP takes CONNECT for one of its own messages, and says nothing.
-    pub fn took_too_long(&self) -> Failure {
-        let is_feed = Transport::FEEDS.contains(&self.transport);
-        Failure::passing(match self.protocol {
-            Protocol::Stomp if !is_feed => "took too long; is this an endpoint that speaks STOMP?",
-            _ => "took too long",
-        })
-    }
-}
-
-/// What comes first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Beginning {
-    /// What is published from now on.
-    Now,
-    /// So many of the last publications.
-    Last(u64),
-    /// What came behind this offset or id.
-    After(String),
-}
-
-/// What a subscriber hears.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
-    Message(Message),
-    /// So many publications are gone for good; `None` where nobody knows how many.
-    Gap(Option<u64>),
-}
-
-/// One message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    pub body: Bytes,
-    pub about: About,
-}
-
-/// What came with a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum About {
-    Frame(stomp::Frame),
-    Line(Box<Line>),
-    Event(events::Event),
-    Nothing,
-}
 
 /// An open subscription.
 pub struct Subscription {
@@ -213,34 +144,4 @@ impl Subscription {
             talk.close().await;
         }
     }
-}
-
-impl Message {
-    /// The message with all that came with it, as JSON. Bytes that are no text are in base64.
-    pub fn to_json(&self) -> Value {
-        let mut json = match &self.about {
-            About::Frame(frame) => of_frame(frame),
-            About::Line(line) => json!({ "id": line.id, "destination": line.destination, "headers": line.headers }),
-            About::Event(event) => json!({ "id": event.id, "event": event.name }),
-            About::Nothing => json!({}),
-        };
-        match std::str::from_utf8(&self.body) {
-            Ok(text) => json["body"] = text.into(),
-            Err(_) => {
-                json["body"] = STANDARD.encode(&self.body).into();
-                json["encoding"] = "base64".into();
-            }
-        }
-        json
-    }
-}
-
-fn of_frame(frame: &stomp::Frame) -> Value {
-    let mut headers = Map::new();
-    for (name, value) in frame.headers() {
-        // The first of a name counts (STOMP 1.2, "Repeated Header Entries").
-        headers.entry(name.into_owned()).or_insert_with(|| value.into_owned().into());
-    }
-    let destination = headers.remove("destination");
-    json!({ "id": frame.header("offset").map(Cow::into_owned), "destination": destination, "headers": headers })
 }

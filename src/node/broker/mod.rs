@@ -14,7 +14,8 @@ mod topics;
 
 pub(in crate::node) use delivery::{Deliveries, Form, Wanted};
 pub(in crate::node) use histories::{Followed, HISTORY, OFFSET, Past, SINCE};
-pub(in crate::node) use presences::{Attendance, Place};
+pub(in crate::node) use news::Place;
+pub(in crate::node) use presences::Attendance;
 pub(in crate::node) use queues::Consuming;
 pub(in crate::node) use topics::{Inbox, Listening, Owner};
 

@@ -1,11 +1,17 @@
 //! What those hear who watch who is present.
 
-use super::presences::Place;
 use crate::broker::{Change, Member, Present, Who};
-use crate::model::{Claims, Message, Publication};
+use crate::model::{Claims, Destination, Message, Publication};
 use crate::protocol::feed::PRESENCE;
 use serde::Serialize;
 use std::time::SystemTime;
+
+/// Where somebody is present, and where that is told.
+#[derive(Debug, Clone)]
+pub(in crate::node) struct Place {
+    pub(in crate::node) of: Destination,
+    pub(in crate::node) at: Destination,
+}
 
 /// The body of what is told.
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! Who is present, told to those who watch.
 
 use super::delivery::{Accepted, Form};
-use super::news;
+use super::news::{self, Place};
 use super::topics::{Listening, Topics};
 use crate::broker::{BrokerSettings, Change, DirectoryFull, Newcomer, Presence, PresenceFull, Present, Who};
 use crate::model::{Claims, Destination, Principal, Publication, SessionId};
@@ -33,13 +33,6 @@ pub(super) struct Presences {
     turned_away: AtomicU64,
     /// Numbers publications; shared with topics.
     numbers: Arc<AtomicU64>,
-}
-
-/// Where somebody is present, and where that is told.
-#[derive(Debug, Clone)]
-pub(in crate::node) struct Place {
-    pub(in crate::node) of: Destination,
-    pub(in crate::node) at: Destination,
 }
 
 /// A subscription by which somebody is present. When it is dropped, they leave or have a while to come back.

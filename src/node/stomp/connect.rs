@@ -1,7 +1,7 @@
 //! Coming in, staying in with a new token, and leaving.
 
+use super::admit::{Denied, Shown, time_left};
 use super::refusal::Refusal;
-use super::shared::{Denied, Shown, time_left};
 use super::speaker::StompSpeaker;
 use crate::messaging::{Event, Inbound};
 use crate::model::{Disconnect, Headers, Principal};

@@ -4,8 +4,10 @@
 //! what all sessions of an endpoint share is in [`shared`].
 
 mod acknowledge;
+mod admit;
 mod charge;
 mod connect;
+mod outlet;
 mod phrases;
 mod refusal;
 mod send;
@@ -13,10 +15,12 @@ mod settings;
 mod shared;
 mod speaker;
 mod subscribe;
+mod tokens_in_use;
 
+pub(in crate::node) use admit::{Denied, Shown, time_left};
 pub(in crate::node) use charge::Excess;
 pub use settings::Stomp;
-pub(in crate::node) use shared::{Denied, Shared, Shown, time_left};
+pub(in crate::node) use shared::Shared;
 
 use super::SessionHandle;
 use super::byway::Byway;

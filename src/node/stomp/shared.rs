@@ -3,29 +3,21 @@
 use super::phrases::Phrases;
 use super::refusal::Refusal;
 use super::settings::Stomp;
-use crate::broker::Present;
+use super::tokens_in_use::TokensInUse;
 use crate::messaging::{
-    Client, DestinationPage, DestinationQuery, Dispatcher, Event, HistoryPage, HistoryQuery, MessagesError,
-    MessagingSettings, Messenger, Outlet, PublishError, SubscribeAddress, Users,
+    Client, Dispatcher, Event, MessagesError, MessagingSettings, Messenger, Outlet, SubscribeAddress, Users,
 };
-use crate::model::{
-    Destination, DestinationPattern, Disconnect, Headers, Principal, Publication, Secret, SessionId, SettingsError,
-    Transport,
-};
+use crate::model::{Destination, DestinationPattern, Disconnect, SettingsError, Transport};
 use crate::node::broker::{Attendance, Broker, Deliveries, Inbox, Owner};
 use crate::node::byway::Node;
 use crate::node::hub::Hub;
 use crate::node::now;
 use crate::policy::{
-    Access, Action, AddressKey, AuthError, Authenticator, Authorizer, ConnectFailures, Credentials, Decision, Identity,
-    RateLimits, Revocation, Revocations, RevocationsFull, ShownTicket, Ticket, TicketError, TicketRequest, Tickets,
-    TokenSettings, is_ticket,
+    Access, Action, Authenticator, Authorizer, ConnectFailures, Decision, RateLimits, Revocations, Tickets,
+    TokenSettings,
 };
 use crate::protocol::stomp::StompSettings;
 use bytestring::ByteString;
-use parking_lot::Mutex;
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
@@ -50,11 +42,11 @@ pub(in crate::node) struct Shared {
     pub(in crate::node) failures: ConnectFailures,
     pub(in crate::node) tokens_in_use: TokensInUse,
     pub(super) phrases: Phrases,
-    revocations: Revocations,
-    tickets: Tickets,
-    authenticator: Arc<dyn Authenticator>,
+    pub(super) revocations: Revocations,
+    pub(super) tickets: Tickets,
+    pub(super) authenticator: Arc<dyn Authenticator>,
     authorizer: Arc<dyn Authorizer>,
-    node: OnceLock<Weak<Node>>,
+    pub(super) node: OnceLock<Weak<Node>>,
     is_prepared: AtomicBool,
     is_kept_tidy: AtomicBool,
 }
@@ -118,54 +110,6 @@ impl Shared {
         }
         self.users.disconnected(client.id());
         self.tell(Event::Disconnected { client: client.clone(), disconnect: disconnect.clone() }).await;
-    }
-
-    /// Who a client is: by a token, or else whom it is `known` to be. Addresses that fail too often are not looked at. A
-    /// client that says that it comes back may show a ticket again.
-    pub(in crate::node) async fn admit(
-        &self,
-        client: &Client,
-        shown: Shown,
-        known: Option<Principal>,
-    ) -> Result<Identity, Denied> {
-        let remote = client.remote_addr();
-        self.failures.check(AddressKey::from(remote), now()).map_err(Denied::TooManyFailures)?;
-        let count = |error: AuthError| self.count_failure(remote, error);
-        let Shown { token, login, passcode, headers, comes_back } = shown;
-        let token = token.map_err(count)?;
-        if let (None, Some(principal)) = (&token, known) {
-            return Ok(Identity { principal: Some(principal), ..Identity::ANONYMOUS });
-        }
-        let (session, transport) = (client.id(), client.transport());
-        let credentials = Credentials { token, login, passcode, headers, session, transport, remote };
-        self.identify(&credentials, comes_back).await.map_err(count)
-    }
-
-    fn count_failure(&self, remote: IpAddr, error: AuthError) -> Denied {
-        if error.may_be_a_guess() {
-            self.failures.failed(AddressKey::from(remote), now());
-        }
-        Denied::Auth(error)
-    }
-
-    /// Who shows these credentials, unless that was revoked.
-    async fn identify(&self, credentials: &Credentials, comes_back: bool) -> Result<Identity, AuthError> {
-        let identity = match credentials.token.as_ref().filter(|token| is_ticket(token.expose())) {
-            Some(ticket) => {
-                let shown = ShownTicket { ticket: ticket.expose(), address: credentials.remote.into(), comes_back };
-                self.tickets.redeem(shown, SystemTime::now(), |id| self.tokens_in_use.has(id))?
-            }
-            None => self.authenticator.authenticate(credentials).await?,
-        };
-        self.check_revocation(&identity)?;
-        Ok(identity)
-    }
-
-    pub(in crate::node) fn check_revocation(&self, identity: &Identity) -> Result<(), AuthError> {
-        match self.revocations.is_revoked(identity, identity.issued_at(), SystemTime::now()) {
-            true => Err(AuthError::Revoked),
-            false => Ok(()),
-        }
     }
 
     /// Whether the client may do this with all that `target` reaches.
@@ -262,146 +206,8 @@ impl Shared {
             }
         });
     }
-
-    /// Publishes what interceptors leave of it.
-    pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
-        let MessagingSettings { app_prefix, user_prefix, presence_prefix, .. } = self.messaging();
-        let is_below = |prefix: &Destination| publication.destination.is_below(prefix.as_str());
-        if [app_prefix, user_prefix, presence_prefix].into_iter().any(is_below) {
-            return Err(PublishError::NotPublishable(publication.destination));
-        }
-        self.dispatcher.outbound(publication).map_or(Ok(()), |publication| self.broker.publish(publication))
-    }
-
-    /// The same for what is one user's or one session's own; false when nobody hears it.
-    pub(in crate::node) fn publish_to(&self, owner: Owner, publication: Publication) -> Result<bool, PublishError> {
-        self.dispatcher.outbound(publication).map_or(Ok(true), |publication| self.broker.publish_to(owner, publication))
-    }
-
-    /// Takes something back: tokens that it is about are refused until `until`, and its sessions end.
-    pub(in crate::node) fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
-        self.revocations.revoke(what.clone(), SystemTime::now(), until)?;
-        self.tickets.revoke(what);
-        let sessions = match what {
-            Revocation::User(name) => self.users.sessions_of(name),
-            Revocation::Session(session) => vec![*session],
-            Revocation::Token(id) => self.tokens_in_use.sessions(id),
-        };
-        Ok(sessions.into_iter().filter(|session| self.disconnect(*session, Disconnect::REVOKED)).count())
-    }
-
-    fn disconnect(&self, session: SessionId, disconnect: Disconnect) -> bool {
-        let node = self.node.get().and_then(Weak::upgrade);
-        let Some(cell) = node.and_then(|node| node.registry.get(session)) else { return false };
-        cell.close(disconnect);
-        cell.discard_inbox();
-        true
-    }
-}
-
-/// What a client shows to be let in.
-pub(in crate::node) struct Shown {
-    pub(in crate::node) token: Result<Option<Secret>, AuthError>,
-    pub(in crate::node) login: Option<ByteString>,
-    pub(in crate::node) passcode: Option<Secret>,
-    pub(in crate::node) headers: Headers,
-    /// Whether the client says that it was here before.
-    pub(in crate::node) comes_back: bool,
-}
-
-impl Shown {
-    /// Nothing but a token.
-    pub(in crate::node) fn token(token: Result<Option<Secret>, AuthError>) -> Self {
-        Self { token, login: None, passcode: None, headers: Headers::new(), comes_back: false }
-    }
-}
-
-/// How long a session may live on as this identity's; `None` is for ever.
-pub(in crate::node) fn time_left(identity: &Identity) -> Option<Duration> {
-    identity.expires_at.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-/// Why somebody did not come in.
-pub(in crate::node) enum Denied {
-    /// Too many clients of the address failed to show who they are; again after this time.
-    TooManyFailures(Duration),
-    Auth(AuthError),
 }
 
 fn not_built(error: MessagesError) -> SettingsError {
     SettingsError::new("messaging", error.to_string())
-}
-
-impl Outlet for Shared {
-    fn publish(&self, publication: Publication) -> Result<(), PublishError> {
-        Self::publish(self, publication)
-    }
-
-    fn to_user(&self, name: &str, publication: Publication) -> Result<(), PublishError> {
-        self.publish_to(Owner::User(name.into()), publication).map(drop)
-    }
-
-    fn to_session(&self, session: SessionId, publication: Publication) -> Result<(), PublishError> {
-        self.publish_to(Owner::Session(session), publication).map(drop)
-    }
-
-    fn disconnect(&self, session: SessionId, disconnect: Disconnect) -> bool {
-        Self::disconnect(self, session, disconnect)
-    }
-
-    fn revoke(&self, what: &Revocation, until: SystemTime) -> Result<usize, RevocationsFull> {
-        Self::revoke(self, what, until)
-    }
-
-    fn issue_ticket(&self, request: TicketRequest) -> Result<Ticket, TicketError> {
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|_| TicketError::Unavailable)?;
-        self.tickets.issue(request, random, SystemTime::now(), |id| self.tokens_in_use.has(id))
-    }
-
-    fn users(&self) -> &Users {
-        &self.users
-    }
-
-    fn destinations(&self, query: &DestinationQuery) -> DestinationPage {
-        self.broker.destinations(query)
-    }
-
-    fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
-        self.broker.history(query)
-    }
-
-    fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {
-        self.broker.present(destination, after, limit)
-    }
-}
-
-/// Which sessions came in with which token, for its revocation.
-#[derive(Default)]
-pub(in crate::node) struct TokensInUse(Mutex<HashMap<ByteString, Vec<SessionId>>>);
-
-impl TokensInUse {
-    pub(in crate::node) fn remember(&self, session: SessionId, token: Option<&ByteString>) {
-        if let Some(token) = token {
-            self.0.lock().entry(token.clone()).or_default().push(session);
-        }
-    }
-
-    pub(in crate::node) fn forget(&self, session: SessionId, token: Option<&ByteString>) {
-        let Some(token) = token else { return };
-        let mut tokens = self.0.lock();
-        let Some(sessions) = tokens.get_mut(token) else { return };
-        sessions.retain(|other| *other != session);
-        if sessions.is_empty() {
-            tokens.remove(token);
-        }
-    }
-
-    fn has(&self, token: &ByteString) -> bool {
-        self.0.lock().contains_key(token)
-    }
-
-    fn sessions(&self, token: &ByteString) -> Vec<SessionId> {
-        self.0.lock().get(token).cloned().unwrap_or_default()
-    }
 }
