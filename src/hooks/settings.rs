@@ -14,9 +14,10 @@ pub struct HookSettings {
     /// Where hooks are sent: `https://...`, or `http://...` on this machine. Default: none.
     pub url: Option<String>,
     /// What they are signed with, at least 32 bytes: the text's bytes, or behind `whsec_` or `base64:` what they decode
-    /// to. This or `secret_file` is required. Default: none.
+    /// to. While it is changed, the new one and the old one, a line each: calls are signed with both. This or
+    /// `secret_file` is required. Default: none.
     pub secret: Option<Secret>,
-    /// A file with such a secret; white space around it is ignored. Default: none.
+    /// A file with such a secret, or with several, a line each; white space around them is ignored. Default: none.
     pub secret_file: Option<PathBuf>,
     /// Whether the backend is asked who a client is, once for each CONNECT, feed and new token. Default false.
     pub connect: bool,
@@ -210,7 +211,7 @@ impl HookSettings {
                 return Err(SettingsError::new("hooks.secret", "is missing; expected it, or hooks.secret_file"));
             }
         };
-        Signer::new(text.trim()).map_err(|problem| SettingsError::new(key, problem))
+        Signer::new(&text).map_err(|problem| SettingsError::new(key, problem))
     }
 }
 

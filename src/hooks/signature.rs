@@ -5,32 +5,48 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 
-/// Signs with one secret.
-pub(super) struct Signer(hmac::Key);
+/// Signs with one secret, or with each of several while it is changed.
+pub(super) struct Signer(Vec<hmac::Key>);
 
 /// The shortest secret in bytes: as long as what HMAC-SHA-256 makes of it (RFC 2104, section 3).
 const MIN_SECRET: usize = 32;
 
+/// How many secrets sign: the one that is going, the one that is coming, and room for a third.
+const MAX_SECRETS: usize = 3;
+
 impl Signer {
-    /// The secret is the text's bytes, or behind `whsec_` or `base64:` what they decode to.
-    pub(super) fn new(secret: &str) -> Result<Self, String> {
-        let encoded = ["whsec_", "base64:"].into_iter().find_map(|prefix| secret.strip_prefix(prefix));
-        let bytes = match encoded {
-            Some(encoded) => STANDARD.decode(encoded).map_err(|_| NO_BASE64.to_owned())?,
-            None => secret.as_bytes().to_vec(),
-        };
-        match bytes.len() {
-            MIN_SECRET.. => Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes))),
-            short => Err(format!("has {short} bytes; expected at least {MIN_SECRET}")),
+    /// Each line is a secret: its bytes, or behind `whsec_` or `base64:` what they decode to.
+    pub(super) fn new(secrets: &str) -> Result<Self, String> {
+        let lines: Vec<_> = secrets.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        match lines.len() {
+            0 => Err(format!("is empty; expected at least {MIN_SECRET} bytes")),
+            1..=MAX_SECRETS => Ok(Self(lines.into_iter().map(key).collect::<Result<_, _>>()?)),
+            many => Err(format!("has {many} secrets; expected at most {MAX_SECRETS}, a line each")),
         }
     }
 
-    /// The value of `webhook-signature`: of the message with this id, sent at `timestamp` (seconds since 1970).
+    /// The value of `webhook-signature`: of the message with this id, sent at `timestamp` (seconds since 1970). With
+    /// several secrets there is a signature by each, and a space between them (Standard Webhooks, "Signature scheme").
     pub(super) fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
-        let mut context = hmac::Context::with_key(&self.0);
-        context.update(format!("{id}.{timestamp}.").as_bytes());
-        context.update(body);
-        format!("v1,{}", STANDARD.encode(context.sign()))
+        let signatures = self.0.iter().map(|key| {
+            let mut context = hmac::Context::with_key(key);
+            context.update(format!("{id}.{timestamp}.").as_bytes());
+            context.update(body);
+            format!("v1,{}", STANDARD.encode(context.sign()))
+        });
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn key(secret: &str) -> Result<hmac::Key, String> {
+    let encoded = ["whsec_", "base64:"].into_iter().find_map(|prefix| secret.strip_prefix(prefix));
+    let bytes = match encoded {
+        Some(encoded) => STANDARD.decode(encoded).map_err(|_| NO_BASE64.to_owned())?,
+        None => secret.as_bytes().to_vec(),
+    };
+    match bytes.len() {
+        MIN_SECRET.. => Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes)),
+        short => Err(format!("has {short} bytes; expected at least {MIN_SECRET}")),
     }
 }
 
@@ -64,6 +80,15 @@ mod tests {
         assert_eq!(sign(text), sign(&format!("whsec_{encoded}")));
         assert_eq!(sign(text), sign(&format!("base64:{encoded}")));
         assert_ne!(sign(text), sign(&text.to_uppercase()));
+    }
+
+    #[test]
+    fn while_a_secret_is_changed_there_is_a_signature_by_each() {
+        let (old, new) = ("an old secret of at least 32 bytes", "a new secret, which is as long as 32");
+        let sign = |secrets: &str| Signer::new(secrets).unwrap().sign("a", 1, b"b");
+        assert_eq!(sign(&format!("{old}\n\n {new}\r\n")), format!("{} {}", sign(old), sign(new)));
+        assert!(Signer::new(&[old; MAX_SECRETS + 1].join("\n")).is_err());
+        assert!(Signer::new(&format!("{old}\nshort")).is_err());
     }
 
     #[test]

@@ -4,8 +4,10 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -51,24 +53,30 @@ async function startBackend(command, folder, env) {
   return { url: await within(START_MS, `the address of ${program}`, url), stop: () => child.kill() };
 }
 
-for (const [name, command] of [
-  ['backend-python', ['python3', 'backend.py']],
-  ['backend-node', [process.execPath, 'backend.mjs']],
+// Each knows one secret: the only one, or the older while Byway changes to another.
+const another = `${'n'.repeat(32)}\n`;
+
+for (const [name, command, newer] of [
+  ['backend-python', ['python3', 'backend.py'], ''],
+  ['backend-node', [process.execPath, 'backend.mjs'], another],
 ]) {
   describe(name, { timeout: 120_000 }, () => {
     const folder = path.join(examples, name);
+    const own = mkdtempSync(path.join(tmpdir(), 'byway-backends-'));
+    const secretFile = path.join(own, 'hooks.secret');
     let backend;
     let door;
     let server;
     let world;
 
     before(async () => {
+      writeFileSync(secretFile, newer + readFileSync(path.join(folder, 'hooks.secret'), 'utf8'));
       door = await openDoor();
       backend = await startBackend(command, folder, { BYWAY_URL: `http://127.0.0.1:${door.port}` });
       server = await startServer({
         program: process.env.BYWAY,
         flags: ['--config', path.join(folder, 'byway.toml')],
-        env: { BYWAY_HOOKS__URL: backend.url, BYWAY_HOOKS__SECRET_FILE: path.join(folder, 'hooks.secret') },
+        env: { BYWAY_HOOKS__URL: backend.url, BYWAY_HOOKS__SECRET_FILE: secretFile },
       });
       door.leadsTo = Number(new URL(server.base).port);
       const brokerURL = `${server.base.replace('http', 'ws')}/stomp/websocket`;
@@ -79,6 +87,7 @@ for (const [name, command] of [
       await server?.stop();
       backend?.stop();
       door?.close();
+      rmSync(own, { recursive: true });
     });
 
     const as = (login, passcode) => ({ token: null, connectHeaders: { login, passcode } });
