@@ -5,7 +5,7 @@ use super::position::Position;
 use super::reader::{Late, Past};
 use crate::broker::{DirectoryFull, Gap};
 use crate::messaging::Client;
-use crate::model::{Destination, DestinationPattern};
+use crate::model::{Destination, DestinationPattern, Transport};
 use crate::node::broker::{self, Attendance, Followed, Form, Listening, Place};
 use crate::node::cell::Cell;
 use crate::node::stomp::Shared;
@@ -95,9 +95,8 @@ impl Opened<'_> {
 
     /// Whoever comes back is told who is there now, and has missed nothing.
     fn watch(&mut self, slot: usize, place: &Place) -> Result<(), DirectoryFull> {
-        let position = Position::Live(0);
+        let (position, form) = (Position::Live(0), self.form(slot, false));
         let late = &mut self.late;
-        let form = Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, resumable: false });
         let tell = |here| late.push_back(Late { slot, position, what: Past::Kept(Arc::new(here)) });
         self.listening.push(self.shared.broker.watch(place, &self.cell, form, tell)?);
         self.positions.push(position);
@@ -105,7 +104,8 @@ impl Opened<'_> {
     }
 
     fn form(&self, slot: usize, resumable: bool) -> Form {
-        Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, resumable })
+        let is_poll = self.client.transport() == Transport::FeedPoll;
+        Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, is_poll, resumable })
     }
 }
 
