@@ -6,6 +6,7 @@ use super::track::Tally;
 use crate::cli::arguments::Traffic;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,13 +160,7 @@ impl Report {
         self.sessions.write(&mut text);
         self.messages.write(&mut text);
         if let Some(rates) = &self.rates {
-            text.row(
-                "rates",
-                format!(
-                    "{:.0} published/s, {:.0} delivered/s, over {:.2} s",
-                    rates.published_per_second, rates.delivered_per_second, rates.seconds
-                ),
-            );
+            text.row("rates", rates.to_string());
         }
         if let Some(latency) = &self.latency_us {
             text.row("latency", latency.to_string());
@@ -174,10 +169,7 @@ impl Report {
             text.row("server", server.to_string());
         }
         if let Some(load) = &self.load {
-            text.row(
-                "this load",
-                format!("{:.2} s of CPU, {:.0} % of its threads", load.cpu_seconds, load.busy * 100.0),
-            );
+            text.row("this load", load.to_string());
             if load.busy > BUSY {
                 text.row("", "so busy itself that latency and rates are its own: --threads, or less load".to_owned());
             }
@@ -255,8 +247,8 @@ impl Latency {
     }
 }
 
-impl std::fmt::Display for Latency {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = |micros: f64| format!("{:.3} ms", micros / 1000.0);
         let Self { p50, p90, p99, p999, max, .. } = *self;
         let all = [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)];
@@ -277,6 +269,13 @@ impl Rates {
     }
 }
 
+impl fmt::Display for Rates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seconds, published_per_second, delivered_per_second } = self;
+        write!(f, "{published_per_second:.0} published/s, {delivered_per_second:.0} delivered/s, over {seconds:.2} s")
+    }
+}
+
 impl Server {
     fn of([begun, _, done]: &[Sample; 3], memory_bytes_per_session: f64) -> Self {
         let cpu_seconds = done.server.cpu.saturating_sub(begun.server.cpu).as_secs_f64();
@@ -286,8 +285,8 @@ impl Server {
     }
 }
 
-impl std::fmt::Display for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2} s of CPU", self.cpu_seconds)?;
         if let Some(cost) = self.cpu_us_per_delivery {
             write!(f, ", {cost:.2} us for each delivery")?;
@@ -301,6 +300,12 @@ impl Load {
         let cpu_seconds = done.own?.cpu.saturating_sub(begun.own?.cpu).as_secs_f64();
         let seconds = (done.at - begun.at).as_secs_f64().max(f64::EPSILON);
         Some(Self { cpu_seconds, busy: cpu_seconds / seconds / f64::from(threads) })
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} s of CPU, {:.0} % of its threads", self.cpu_seconds, self.busy * 100.0)
     }
 }
 
