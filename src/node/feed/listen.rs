@@ -1,7 +1,8 @@
 //! A feed's place among those who hear its destinations, and what it has missed there.
 
 use super::form::FeedForm;
-use super::position::Position;
+use super::open::Beginning;
+use super::position::{Position, Positions};
 use super::reader::{Late, Past};
 use crate::broker::{DirectoryFull, Gap};
 use crate::messaging::Client;
@@ -37,8 +38,37 @@ pub(super) struct Opened<'a> {
     pub(super) late: VecDeque<Late>,
 }
 
-impl Opened<'_> {
-    pub(super) fn listen(
+impl<'a> Opened<'a> {
+    /// One that listens to nothing yet, and will to so many.
+    pub(super) fn new(shared: &'a Shared, cell: &Arc<Cell>, client: &'a Client, destinations: usize) -> Self {
+        let transport = client.transport();
+        Self {
+            shared,
+            cell: Arc::clone(cell),
+            client,
+            format: if transport == Transport::FeedEvents { Format::Events } else { Format::Lines },
+            alone: destinations == 1 && transport != Transport::FeedPoll,
+            listening: Vec::new(),
+            attending: Vec::new(),
+            positions: Vec::new(),
+            late: VecDeque::new(),
+        }
+    }
+
+    /// Listens to each from where the reader has come to there, or else from where it wants to begin.
+    pub(super) fn listen_to(
+        &mut self,
+        sources: Vec<Source>,
+        since: Option<&Positions>,
+        beginning: &Beginning,
+    ) -> Result<(), DirectoryFull> {
+        sources.into_iter().enumerate().try_for_each(|(slot, source)| {
+            let position = since.and_then(|since| since.0.get(slot).copied());
+            self.listen(slot, source, past(position, beginning), position)
+        })
+    }
+
+    fn listen(
         &mut self,
         slot: usize,
         source: Source,
@@ -106,6 +136,14 @@ impl Opened<'_> {
     fn form(&self, slot: usize, resumable: bool) -> Form {
         let is_poll = self.client.transport() == Transport::FeedPoll;
         Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, is_poll, resumable })
+    }
+}
+
+fn past(since: Option<Position>, beginning: &Beginning) -> Option<broker::Past> {
+    match (since, beginning) {
+        (Some(position), _) => Some(position.past()),
+        (None, Beginning::Last(count)) => Some(broker::Past::Last(*count)),
+        (None, _) => None,
     }
 }
 
