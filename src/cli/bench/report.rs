@@ -8,6 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What a run has come to.
@@ -101,7 +102,7 @@ const BUSY: f64 = 0.8;
 
 impl Report {
     pub fn of(outcome: Outcome) -> Self {
-        let Outcome { shared, opened, tally, expected, .. } = &outcome;
+        let Outcome { shared, opened, .. } = &outcome;
         let plan = &shared.plan;
         Self {
             url: plan.wanted.target.to_string(),
@@ -113,15 +114,7 @@ impl Report {
             },
             message_bytes: plan.size,
             interrupted: outcome.interrupted,
-            messages: Messages {
-                published: shared.published.load(std::sync::atomic::Ordering::Relaxed),
-                expected: *expected,
-                delivered: tally.delivered,
-                lost: expected.saturating_sub(tally.delivered),
-                duplicates: tally.duplicates,
-                out_of_order: tally.out_of_order,
-                foreign: tally.foreign,
-            },
+            messages: Messages::of(&outcome),
             latency_us: Latency::of(&outcome),
             rates: outcome.measured.as_ref().map(Rates::of),
             server: outcome.measured.as_ref().filter(|_| !plan.pids.is_empty()).map(|samples| {
@@ -224,6 +217,18 @@ impl Sessions {
 }
 
 impl Messages {
+    fn of(Outcome { shared, tally, expected, .. }: &Outcome) -> Self {
+        Self {
+            published: shared.published.load(Ordering::Relaxed),
+            expected: *expected,
+            delivered: tally.delivered,
+            lost: expected.saturating_sub(tally.delivered),
+            duplicates: tally.duplicates,
+            out_of_order: tally.out_of_order,
+            foreign: tally.foreign,
+        }
+    }
+
     fn write(&self, text: &mut Text) {
         text.row("published", self.published.to_string());
         text.row("delivered", format!("{} of {}", self.delivered, self.expected));
