@@ -7,11 +7,13 @@ use http::{Method, Request, Response, Uri, request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use std::fmt;
 use std::future::pending;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -34,6 +36,11 @@ struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
+
+/// A machine that has vanished says nothing more: after so long a silence it is asked whether it is there (RFC 9293, section
+/// 3.8.4), again and again, and the connection fails when it stays silent. That is some two minutes on Linux.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
+const PROBE_EVERY: Duration = Duration::from_secs(10);
 
 /// A connection to a [`Server`].
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -128,12 +135,19 @@ impl Server {
 
     /// Opens a connection. Takes as long as the network does: callers set the limit.
     pub async fn connect(&self) -> io::Result<Box<dyn Stream>> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        stream.set_nodelay(true)?;
+        let stream = self.tcp().await?;
         Ok(match &self.tls {
             None => Box::new(stream),
             Some(tls) => Box::new(tls.connector.connect(tls.name.clone(), stream).await.map_err(plainly)?),
         })
+    }
+
+    async fn tcp(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        SockRef::from(&stream)
+            .set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY))?;
+        Ok(stream)
     }
 
     /// Sends one request over a connection of its own, and takes an answer whose body has at most so many bytes. Takes as
@@ -225,6 +239,14 @@ mod tests {
     fn what_a_server_shows_of_itself_has_no_query() {
         let server = Server::parse("http://localhost:8080/keys?code=canary").unwrap();
         assert_eq!(format!("{server:?}"), "localhost:8080");
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_vanishes_is_missed() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let stream = server.tcp().await.unwrap();
+        assert!(SockRef::from(&stream).keepalive().unwrap());
     }
 
     #[tokio::test]

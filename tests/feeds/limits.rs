@@ -52,6 +52,7 @@ pub async fn whoever_asks_too_often_is_told_when_to_come_back(row: Transport) {
     let _one = stage.read(row, "/topic/kept/a").await;
     let refusal = stage.refusal(row, "/topic/kept/a", &[]).await;
     assert_eq!((refusal.status(), refusal.header("retry-after")), (429, Some("1")));
+    assert_eq!(refusal.header("access-control-expose-headers"), Some("Retry-After"), "pages of other origins see it");
     assert_eq!(stage.server.byway.stats().limit_hits["address_messages"], 1);
 }
 
