@@ -121,11 +121,9 @@ impl Subscriber {
                 Err(failure) => break Ended::Failed(failure),
             }
         };
+        // Without one nothing that is kept has come, and it begins again as it did.
         if let Some(position) = subscription.position() {
             self.wanted.beginning = Beginning::After(position.to_owned());
-        } else if let Beginning::Last(_) = self.wanted.beginning {
-            // What was kept has been printed.
-            self.wanted.beginning = Beginning::Now;
         }
         Ok(ended)
     }

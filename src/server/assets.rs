@@ -50,6 +50,7 @@ macro_rules! file {
 pub(super) fn assets() -> Vec<Asset> {
     vec![
         Asset::new("/", HTML, REVALIDATED, index_page()),
+        file!("colours.css", CSS, REVALIDATED),
         file!("demo.css", CSS, REVALIDATED),
         file!("demo.js", SCRIPT, REVALIDATED),
         file!("demo/chat.js", SCRIPT, REVALIDATED),

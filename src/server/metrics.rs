@@ -2,7 +2,7 @@
 
 mod hooks;
 
-use super::routes::Mounted;
+use super::Mounted;
 use super::{ApiCounts, Connections};
 use crate::hooks::Hooks;
 use crate::model::{Disconnect, Transport};

@@ -2,31 +2,12 @@
 
 use super::assets::assets;
 use super::metrics::Metrics;
-use super::{Admin, ApiCounts, ApiSettings, Application, CommonSettings, Connections, Health, admin, api};
+use super::{Admin, ApiCounts, ApiSettings, CommonSettings, Connections, Health, Mounted, admin, api};
 use crate::hooks::Hooks;
-use crate::messaging::Messenger;
-use crate::node::Byway;
 use http::{StatusCode, header};
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::{EndpointExt, IntoEndpoint, Response, Route, get};
 use std::sync::Arc;
-
-/// An endpoint, and where it is.
-#[derive(Debug, Clone)]
-pub struct Mounted {
-    /// What metrics call it.
-    pub name: String,
-    /// Its path, absolute and without a slash at the end.
-    pub path: String,
-    /// Where its feeds are, too: another such path.
-    pub feed_path: Option<String>,
-    /// What runs on it.
-    pub application: Application,
-    /// The endpoint itself.
-    pub byway: Byway,
-    /// The way to publish on it, if its application has destinations.
-    pub messenger: Option<Messenger>,
-}
 
 /// Everything that the binary serves.
 #[derive(Debug, Default)]

@@ -61,7 +61,7 @@ pub(super) struct Receiver {
     /// Nothing was handed out since it attached.
     fresh: bool,
     heartbeat_due: bool,
-    /// It asked for a frame since the last heartbeat came due.
+    /// It asked for a frame, or took something from elsewhere, since the last heartbeat came due.
     asked: bool,
 }
 
@@ -136,8 +136,11 @@ impl Session {
         Some(message)
     }
 
-    /// Counts a message that was handed to a carrier, from the queue or from somewhere else.
+    /// Counts a message that was handed to a carrier, from the queue or from somewhere else. Whoever takes one reads.
     pub fn handed_out(&mut self, bytes: usize) {
+        if let Carrier::Receiver(receiver) = &mut self.carrier {
+            receiver.asked = true;
+        }
         self.traffic.messages_out += 1;
         self.traffic.bytes_out += bytes as u64;
     }

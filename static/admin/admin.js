@@ -13,6 +13,8 @@ import { sessions } from './sessions.js';
 /** Where this tab keeps the key: not longer than itself, and not beyond it. */
 const KEPT = 'byway-admin-key';
 const HISTORY = 300;
+/** Ids become parts of URLs that are asked with the key, so nothing else may stand in their place. */
+const SESSION = /^s\d+$/;
 const VIEWS = { overview, sessions, destinations, limits };
 
 let leaving = () => {};
@@ -92,10 +94,10 @@ function router(place) {
   const stop = () => shown?.stop();
   const go = () => {
     stop();
-    const [view, endpoint, id] = location.hash.slice(1).split('/').map(decodeURIComponent);
+    const [view, endpoint, id] = address();
     const may = place.allowed.has('read') || !['sessions', 'destinations'].includes(view);
     const known = may && Object.hasOwn(VIEWS, view) ? view : 'overview';
-    shown = known === 'sessions' && id ? session(place, endpoint, id) : VIEWS[known](place);
+    shown = known === 'sessions' && SESSION.test(id) ? session(place, endpoint, id) : VIEWS[known](place);
     byId('view').replaceChildren(shown.element);
     document.title = `${known} · Byway admin`;
     for (const link of byId('nav').children) {
@@ -104,6 +106,15 @@ function router(place) {
     }
   };
   return { go, stop };
+}
+
+/** What the address names: view, endpoint, session; nothing where somebody has written what cannot be read. */
+function address() {
+  try {
+    return location.hash.slice(1).split('/').map(decodeURIComponent);
+  } catch {
+    return [];
+  }
 }
 
 /** Which endpoint a view is of; no name is all of them. It is not there where there is no choice. */

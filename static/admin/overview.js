@@ -6,7 +6,7 @@ import { bytes, count, duration, rate, words } from './format.js';
 import { labels, sum, totals } from './samples.js';
 
 /** Endings that somebody meant. The others are what an operator looks at. */
-const ORDINARY = new Set(['normal', 'client', 'application', 'going_away']);
+const ORDINARY = new Set(['normal', 'client', 'application', 'going_away', 'stream_limit']);
 const BAR_MS = 10_000;
 
 export function overview({ samples, about, endpointPicker }) {

@@ -16,7 +16,7 @@ async fn without_a_key_that_may_open_it_there_is_no_page() {
 #[tokio::test]
 async fn the_page_itself_needs_no_key_and_can_load_nothing_from_elsewhere() {
     let stage = Stage::start();
-    for target in ["/admin", "/admin/admin.css", "/admin/admin.js", "/admin/icon.svg"] {
+    for target in ["/admin", "/admin/admin.css", "/admin/colours.css", "/admin/admin.js", "/admin/icon.svg"] {
         let answer = ask(stage.server.address, "GET", target, &[], b"").await;
         assert_eq!(answer.status(), 200, "{target}");
         let policy = answer.header("content-security-policy").expect("a policy");

@@ -70,6 +70,9 @@ fn a_server_that_loses_repeats_and_swaps_messages_and_turns_sessions_away_is_fou
         "published": 50, "expected": 100, "delivered": 90, "lost": 10, "duplicates": 10, "out_of_order": 10, "foreign": 0
     });
     assert_eq!((code, &report["messages"]), (3, &messages), "{report}");
+    let rate = |of: &str| report["rates"][of].as_f64().unwrap();
+    let (delivered, published) = (rate("delivered_per_second"), rate("published_per_second"));
+    assert!(delivered > published, "nine tenths of each came to two; the wait for the rest is in no rate: {report}");
     let sessions = &report["sessions"];
     assert_eq!((&sessions["connected"], &sessions["asked"]), (&json!(2), &json!(3)));
     assert_eq!(sessions["failed"], json!({ "403 Forbidden: not you [2J ok": 1 }));

@@ -165,7 +165,7 @@ fn talk(stream: TcpStream, connects: &Sender<String>, members: &Members) {
     }
 }
 
-fn shake_hands(mut stream: TcpStream) -> WebSocket<TcpStream> {
+pub fn shake_hands(mut stream: TcpStream) -> WebSocket<TcpStream> {
     let head = crate::client::head(&mut stream);
     let mut headers = head.lines().filter_map(|line| line.split_once(": "));
     let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key")).expect("a key").1;

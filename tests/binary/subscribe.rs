@@ -1,9 +1,10 @@
 use crate::client::{connect, head, post, websocket};
-use crate::peers::Proxy;
+use crate::peers::{Proxy, shake_hands};
 use crate::process::{Byway, Folder, PATIENCE, lines, run, until};
 use crate::stranger::{GO, Stranger};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -116,6 +117,22 @@ fn cut_off(address: &str, transport: &str) {
     proxy.mend();
     until(&subscriber.err, |line| line == "byway: 2 messages are gone for good");
     assert_eq!([subscriber.next(), subscriber.next(), subscriber.next()], ["3", "4", "5"], "{transport}");
+}
+
+#[test]
+fn a_subscriber_that_is_cut_off_before_anything_came_asks_for_the_last_messages_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("an address"));
+    let _subscriber = Subscriber::start(&url, &["/topic/a", "--history", "3", "--transport", "raw_websocket"]);
+    for turn in ["at first", "again"] {
+        let mut socket = shake_hands(listener.accept().expect("it comes").0);
+        assert!(socket.read().expect("a frame").into_text().expect("text").starts_with("CONNECT\n"));
+        socket.send(Message::text("CONNECTED\nversion:1.2\n\n\0")).expect("it is taken");
+        let subscribe = socket.read().expect("a frame").into_text().expect("text");
+        assert!(subscribe.contains("\nhistory:3\n"), "{turn}: {subscribe}");
+        socket.send(Message::text("RECEIPT\nreceipt-id:subscribed\n\n\0")).expect("it is taken");
+        socket.close(None).expect("it is told");
+    }
 }
 
 #[test]

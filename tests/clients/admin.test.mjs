@@ -289,6 +289,17 @@ describe('the admin page', () => {
     await context.close();
   });
 
+  test('a link that is broken or leads elsewhere shows a view, and asks for nothing but it', async () => {
+    const { context, page, asked } = await operate('sessions');
+    for (const [hash, heading] of [['#%', 'Overview'], ['#sessions/main/..%2F..%2Felsewhere', 'Sessions']]) {
+      await page.evaluate((hash) => (location.hash = hash), hash);
+      await page.waitForSelector(`h1:text-is("${heading}")`);
+    }
+    assert.deepEqual(asked.filter((url) => url.includes('elsewhere') && !url.includes('#')), []);
+    assert.ok(await page.isVisible('#leave'), 'the operator is still signed in');
+    await context.close();
+  });
+
   test('fits a narrow and a dark screen', async () => {
     await connect('eve');
     await connect(LONG);

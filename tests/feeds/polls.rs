@@ -3,7 +3,9 @@
 use crate::in_time;
 use crate::stage::{KEPT, Plan, Stage, bearer, numbers, until};
 use crate::support::client::http;
+use byway::broker::{SlowConsumerPolicy, SlowConsumerSettings};
 use byway::messaging::{Event, Messages, MessagingSettings};
+use byway::{Message, Publication};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -56,6 +58,32 @@ async fn no_message_is_missed_or_comes_twice_while_polls_and_publications_race()
     }
     publishing.await.unwrap();
     assert_eq!(heard, numbers(0..ALL));
+}
+
+/// The hub's task does not run before all three are published.
+#[tokio::test]
+async fn a_poll_gets_every_message_once_also_where_newer_ones_take_the_place_of_those_that_wait() {
+    let (pattern, policy) = ("/topic/kept/*".parse().unwrap(), SlowConsumerPolicy::KeepNewest);
+    let slow = SlowConsumerSettings { pattern, policy, key: Some("symbol".to_owned()) };
+    let stage = Plan::new().with(|plan| plan.slow = vec![slow]).start();
+    let publishing = async {
+        until(|| stage.server.byway.stats().current.get("feed_poll") == Some(&1)).await;
+        for (symbol, body) in [("a", "a1"), ("b", "b1"), ("a", "a2")] {
+            let publication = Publication::new(KEPT.parse().unwrap(), Message::text(body));
+            stage.messenger.publish(publication.with_header("symbol", symbol)).unwrap();
+        }
+    };
+    let ((_, messages, mut next), ()) = tokio::join!(stage.poll("/topic/kept/a?wait=20"), publishing);
+    let mut heard = bodies(&messages);
+    loop {
+        let (status, messages, after) = stage.poll(&format!("/topic/kept/a?after={next}&wait=0")).await;
+        if status == 204 {
+            break;
+        }
+        heard.extend(bodies(&messages));
+        next = after;
+    }
+    assert_eq!(heard, ["a1", "b1", "a2"]);
 }
 
 #[tokio::test]

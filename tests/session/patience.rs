@@ -33,6 +33,19 @@ fn a_receiver_that_asks_for_nothing_between_two_heartbeats_is_given_up() {
 }
 
 #[test]
+fn a_receiver_that_is_handed_messages_from_elsewhere_reads_as_well_as_one_that_asks_for_frames() {
+    let mut session = session(Overflow::Close);
+    session.attach_receiver(Take::OneByOne, at(0)).unwrap();
+    for beat in 1..5 {
+        session.handed_out(7);
+        session.handle_timeout(at(beat * HEARTBEAT));
+    }
+    assert!(session.is_open());
+    session.handle_timeout(at(5 * HEARTBEAT));
+    assert_eq!(session.state(), &State::Closed(Disconnect::SLOW_CONSUMER));
+}
+
+#[test]
 fn a_receiver_that_does_not_read_holds_a_closing_session_for_the_close_timeout_at_the_most() {
     let mut session = session(Overflow::Close);
     session.attach_receiver(Take::OneByOne, at(0)).unwrap();

@@ -45,10 +45,7 @@ impl Plan {
         let server = &arguments.server;
         let target = Arc::new(target(server, &arguments.destination)?);
         check_host("--url", &target, arguments.allow_remote.as_deref())?;
-        let times = [("--duration", arguments.duration), ("--warmup", arguments.warmup), ("--wait", arguments.wait)];
-        if let Some((name, _)) = times.into_iter().find(|(_, time)| *time > MAX_TIME) {
-            return Err(format!("{name}: expected at most 1 day"));
-        }
+        check_times(arguments)?;
         let is_feed = Transport::FEEDS.contains(&server.transport);
         if is_feed && arguments.traffic != Traffic::Topic {
             return Err("--traffic: a feed is of topics".to_owned());
@@ -87,6 +84,14 @@ impl Plan {
     /// How many messages there are at the most.
     pub fn messages(&self) -> u64 {
         ((self.warmup + self.duration).as_secs_f64() * self.rate).ceil() as u64
+    }
+}
+
+fn check_times(arguments: &BenchArguments) -> Result<(), String> {
+    let times = [("--duration", arguments.duration), ("--warmup", arguments.warmup), ("--wait", arguments.wait)];
+    match times.into_iter().find(|(_, time)| *time > MAX_TIME) {
+        Some((name, _)) => Err(format!("{name}: expected at most 1 day")),
+        None => Ok(()),
     }
 }
 

@@ -6,7 +6,9 @@ use super::track::Tally;
 use crate::cli::arguments::Traffic;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What a run has come to.
@@ -100,7 +102,7 @@ const BUSY: f64 = 0.8;
 
 impl Report {
     pub fn of(outcome: Outcome) -> Self {
-        let Outcome { shared, opened, tally, expected, .. } = &outcome;
+        let Outcome { shared, opened, .. } = &outcome;
         let plan = &shared.plan;
         Self {
             url: plan.wanted.target.to_string(),
@@ -112,15 +114,7 @@ impl Report {
             },
             message_bytes: plan.size,
             interrupted: outcome.interrupted,
-            messages: Messages {
-                published: shared.published.load(std::sync::atomic::Ordering::Relaxed),
-                expected: *expected,
-                delivered: tally.delivered,
-                lost: expected.saturating_sub(tally.delivered),
-                duplicates: tally.duplicates,
-                out_of_order: tally.out_of_order,
-                foreign: tally.foreign,
-            },
+            messages: Messages::of(&outcome),
             latency_us: Latency::of(&outcome),
             rates: outcome.measured.as_ref().map(Rates::of),
             server: outcome.measured.as_ref().filter(|_| !plan.pids.is_empty()).map(|samples| {
@@ -159,13 +153,7 @@ impl Report {
         self.sessions.write(&mut text);
         self.messages.write(&mut text);
         if let Some(rates) = &self.rates {
-            text.row(
-                "rates",
-                format!(
-                    "{:.0} published/s, {:.0} delivered/s, over {:.2} s",
-                    rates.published_per_second, rates.delivered_per_second, rates.seconds
-                ),
-            );
+            text.row("rates", rates.to_string());
         }
         if let Some(latency) = &self.latency_us {
             text.row("latency", latency.to_string());
@@ -174,10 +162,7 @@ impl Report {
             text.row("server", server.to_string());
         }
         if let Some(load) = &self.load {
-            text.row(
-                "this load",
-                format!("{:.2} s of CPU, {:.0} % of its threads", load.cpu_seconds, load.busy * 100.0),
-            );
+            text.row("this load", load.to_string());
             if load.busy > BUSY {
                 text.row("", "so busy itself that latency and rates are its own: --threads, or less load".to_owned());
             }
@@ -232,6 +217,18 @@ impl Sessions {
 }
 
 impl Messages {
+    fn of(Outcome { shared, tally, expected, .. }: &Outcome) -> Self {
+        Self {
+            published: shared.published.load(Ordering::Relaxed),
+            expected: *expected,
+            delivered: tally.delivered,
+            lost: expected.saturating_sub(tally.delivered),
+            duplicates: tally.duplicates,
+            out_of_order: tally.out_of_order,
+            foreign: tally.foreign,
+        }
+    }
+
     fn write(&self, text: &mut Text) {
         text.row("published", self.published.to_string());
         text.row("delivered", format!("{} of {}", self.delivered, self.expected));
@@ -255,8 +252,8 @@ impl Latency {
     }
 }
 
-impl std::fmt::Display for Latency {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = |micros: f64| format!("{:.3} ms", micros / 1000.0);
         let Self { p50, p90, p99, p999, max, .. } = *self;
         let all = [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)];
@@ -277,6 +274,13 @@ impl Rates {
     }
 }
 
+impl fmt::Display for Rates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seconds, published_per_second, delivered_per_second } = self;
+        write!(f, "{published_per_second:.0} published/s, {delivered_per_second:.0} delivered/s, over {seconds:.2} s")
+    }
+}
+
 impl Server {
     fn of([begun, _, done]: &[Sample; 3], memory_bytes_per_session: f64) -> Self {
         let cpu_seconds = done.server.cpu.saturating_sub(begun.server.cpu).as_secs_f64();
@@ -286,8 +290,8 @@ impl Server {
     }
 }
 
-impl std::fmt::Display for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2} s of CPU", self.cpu_seconds)?;
         if let Some(cost) = self.cpu_us_per_delivery {
             write!(f, ", {cost:.2} us for each delivery")?;
@@ -301,6 +305,12 @@ impl Load {
         let cpu_seconds = done.own?.cpu.saturating_sub(begun.own?.cpu).as_secs_f64();
         let seconds = (done.at - begun.at).as_secs_f64().max(f64::EPSILON);
         Some(Self { cpu_seconds, busy: cpu_seconds / seconds / f64::from(threads) })
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} s of CPU, {:.0} % of its threads", self.cpu_seconds, self.busy * 100.0)
     }
 }
 

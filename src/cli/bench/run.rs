@@ -35,8 +35,7 @@ pub async fn run(plan: Plan, interrupted: impl Future<Output = ()> + Send + 'sta
     let publishers = publishers(&shared, &mut subscribers).await?;
     let (publishers_failed, begun, published) = publish_all(&shared, publishers, &enough).await?;
     let expected = expected(&shared, subscribers.opened.connected);
-    rest(&shared, expected).await;
-    let done = shared.sample()?;
+    let done = rest(&shared, expected).await?;
     let measured = begun.map(|begun| [begun, published, done]);
     let (opened, tally, ended) = subscribers.close().await;
     let interrupted = *enough.borrow();
@@ -97,11 +96,17 @@ fn expected(shared: &Shared, connected: usize) -> u64 {
 /// How often it is looked whether all have come.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Waits until all messages have come, or as long as the plan says; for those of an interrupted load as well.
-async fn rest(shared: &Shared, expected: u64) {
+/// Waits until all messages have come, or as long as the plan says; for those of an interrupted load as well. Answers how
+/// things stood when the last one had come: rates are not over the time in which nothing did.
+async fn rest(shared: &Shared, expected: u64) -> Result<Sample, String> {
     let deadline = Instant::now() + shared.plan.wait;
-    let is_missing = || shared.delivered.load(Ordering::Relaxed) < expected;
-    while is_missing() && Instant::now() < deadline {
+    let delivered = || shared.delivered.load(Ordering::Relaxed);
+    let mut done = shared.sample()?;
+    while delivered() < expected && Instant::now() < deadline {
         sleep(LOOK).await;
+        if delivered() > done.delivered {
+            done = shared.sample()?;
+        }
     }
+    Ok(done)
 }

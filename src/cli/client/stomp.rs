@@ -49,12 +49,11 @@ impl Decoder {
             self.head = self.read_head()?;
         }
         let Some((_, length)) = &self.head else { return Ok(None) };
-        let Some(end) = (match length {
+        let end = match length {
             Some(length) => Some(*length).filter(|length| self.input.len() > *length),
             None => self.find(b"\0"),
-        }) else {
-            return Ok(None);
         };
+        let Some(end) = end else { return self.wait_for_more() };
         if self.input[end] != 0 {
             return Err("a frame does not end where it says");
         }
@@ -70,9 +69,7 @@ impl Decoder {
             self.input.advance(1);
             self.seen = 0;
         }
-        let Some(end) = self.find_blank_line() else {
-            return if self.input.len() > MAX_MESSAGE { Err("a frame is too long") } else { Ok(None) };
-        };
+        let Some(end) = self.find_blank_line() else { return self.wait_for_more() };
         let head = String::from_utf8(self.input.split_to(end).to_vec()).map_err(|_| "a frame's head is no text")?;
         self.seen = 0;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
@@ -81,6 +78,11 @@ impl Decoder {
             Ok(length) => Ok(Some((head, length))),
             Err(_) => Err("content-length is no number"),
         }
+    }
+
+    /// A head, or a body of unknown length, that does not end is not kept for ever.
+    fn wait_for_more<T>(&self) -> Result<Option<T>, &'static str> {
+        if self.input.len() > MAX_MESSAGE { Err("a frame is too long") } else { Ok(None) }
     }
 
     /// Where the head's blank line ends.
@@ -208,6 +210,16 @@ mod tests {
         assert!(read(b"MESSAGE\ncontent-length:x\n\n\0", 1).is_err());
         assert!(read(b"MESSAGE\ncontent-length:99999999999\n\n", 1).is_err());
         assert!(read(b"\xff\n\n\0", 1).is_err());
+    }
+
+    #[test]
+    fn a_frame_without_an_end_is_not_kept_for_ever_be_it_of_a_head_or_of_a_body() {
+        for begins in ["", "MESSAGE\n\n"] {
+            let mut decoder = Decoder::default();
+            decoder.feed(begins.as_bytes());
+            decoder.feed(&vec![b'x'; MAX_MESSAGE + 1]);
+            assert_eq!(decoder.next(), Err("a frame is too long"), "{begins}");
+        }
     }
 
     #[test]

@@ -86,8 +86,9 @@ impl Accepted {
             Form::Feed(form) => Message::text(form.record(&self.publication, self.number)),
         };
         match &self.on_full {
-            None => Outgoing::new(message),
+            Some(_) if form.needs_all() => Outgoing::with_policy(message, OnFull::Close),
             Some(policy) => Outgoing::with_policy(message, policy.of_subscription(form.place())),
+            None => Outgoing::new(message),
         }
     }
 
@@ -155,6 +156,11 @@ impl Form {
             Self::Stomp(wanted) => wanted.place,
             Self::Feed(form) => form.slot as u64,
         }
+    }
+
+    /// Whether nothing may be left out or change its place. The ids of a poll's messages say where the next poll begins.
+    fn needs_all(&self) -> bool {
+        matches!(self, Self::Feed(form) if form.is_poll)
     }
 }
 

@@ -54,7 +54,7 @@ fn since(broker: &Broker, topic: &str, since: Option<Offset>) -> HistoryPage {
 }
 
 fn form(slot: usize) -> Form {
-    Form::Feed(FeedForm { format: Format::Lines, slot, alone: false, resumable: false })
+    Form::Feed(FeedForm { format: Format::Lines, slot, alone: false, is_poll: false, resumable: false })
 }
 
 fn session(byway: &Byway) -> Arc<Cell> {

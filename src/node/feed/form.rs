@@ -19,6 +19,8 @@ pub(in crate::node) struct FeedForm {
     /// Which of the feed's destinations it is.
     pub(in crate::node) slot: usize,
     pub(in crate::node) alone: bool,
+    /// Whether it is a poll's, whose next one gets from the history what this one could not take.
+    pub(in crate::node) is_poll: bool,
     /// Whether it is one topic with a history, which one can come back to.
     pub(in crate::node) resumable: bool,
 }

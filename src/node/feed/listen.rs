@@ -1,11 +1,12 @@
 //! A feed's place among those who hear its destinations, and what it has missed there.
 
 use super::form::FeedForm;
-use super::position::Position;
+use super::open::Beginning;
+use super::position::{Position, Positions};
 use super::reader::{Late, Past};
 use crate::broker::{DirectoryFull, Gap};
 use crate::messaging::Client;
-use crate::model::{Destination, DestinationPattern};
+use crate::model::{Destination, DestinationPattern, Transport};
 use crate::node::broker::{self, Attendance, Followed, Form, Listening, Place};
 use crate::node::cell::Cell;
 use crate::node::stomp::Shared;
@@ -37,8 +38,37 @@ pub(super) struct Opened<'a> {
     pub(super) late: VecDeque<Late>,
 }
 
-impl Opened<'_> {
-    pub(super) fn listen(
+impl<'a> Opened<'a> {
+    /// One that listens to nothing yet, and will to so many.
+    pub(super) fn new(shared: &'a Shared, cell: &Arc<Cell>, client: &'a Client, destinations: usize) -> Self {
+        let transport = client.transport();
+        Self {
+            shared,
+            cell: Arc::clone(cell),
+            client,
+            format: if transport == Transport::FeedEvents { Format::Events } else { Format::Lines },
+            alone: destinations == 1 && transport != Transport::FeedPoll,
+            listening: Vec::new(),
+            attending: Vec::new(),
+            positions: Vec::new(),
+            late: VecDeque::new(),
+        }
+    }
+
+    /// Listens to each from where the reader has come to there, or else from where it wants to begin.
+    pub(super) fn listen_to(
+        &mut self,
+        sources: Vec<Source>,
+        since: Option<&Positions>,
+        beginning: &Beginning,
+    ) -> Result<(), DirectoryFull> {
+        sources.into_iter().enumerate().try_for_each(|(slot, source)| {
+            let position = since.and_then(|since| since.0.get(slot).copied());
+            self.listen(slot, source, past(position, beginning), position)
+        })
+    }
+
+    fn listen(
         &mut self,
         slot: usize,
         source: Source,
@@ -95,9 +125,8 @@ impl Opened<'_> {
 
     /// Whoever comes back is told who is there now, and has missed nothing.
     fn watch(&mut self, slot: usize, place: &Place) -> Result<(), DirectoryFull> {
-        let position = Position::Live(0);
+        let (position, form) = (Position::Live(0), self.form(slot, false));
         let late = &mut self.late;
-        let form = Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, resumable: false });
         let tell = |here| late.push_back(Late { slot, position, what: Past::Kept(Arc::new(here)) });
         self.listening.push(self.shared.broker.watch(place, &self.cell, form, tell)?);
         self.positions.push(position);
@@ -105,7 +134,16 @@ impl Opened<'_> {
     }
 
     fn form(&self, slot: usize, resumable: bool) -> Form {
-        Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, resumable })
+        let is_poll = self.client.transport() == Transport::FeedPoll;
+        Form::Feed(FeedForm { format: self.format, slot, alone: self.alone, is_poll, resumable })
+    }
+}
+
+fn past(since: Option<Position>, beginning: &Beginning) -> Option<broker::Past> {
+    match (since, beginning) {
+        (Some(position), _) => Some(position.past()),
+        (None, Beginning::Last(count)) => Some(broker::Past::Last(*count)),
+        (None, _) => None,
     }
 }
 

@@ -2,15 +2,15 @@
 
 use super::form::Records;
 use super::listen::{Opened, Source};
-use super::position::{Position, Positions};
-use super::reader::{Feed, UserPlace};
+use super::position::Positions;
+use super::reader::{Feed, Late, UserPlace};
 use super::refusal::FeedRefusal;
 use super::settings::FeedSettings;
 use super::speaker::FeedSpeaker;
 use crate::broker::Kind;
 use crate::messaging::{AddressError, Client, ClientInfo, Event, Inbound, SubscribeAddress};
-use crate::model::{DestinationPattern, Disconnect, Headers, Principal, Secret, Transport};
-use crate::node::broker::{self, Place};
+use crate::model::{DestinationPattern, Disconnect, Headers, Principal, Secret, SessionId, Transport};
+use crate::node::broker::Place;
 use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
 use crate::node::driver::{Input, drive};
@@ -18,7 +18,6 @@ use crate::node::receiver::Receiver;
 use crate::node::stomp::{Denied, Excess, Shared, Shown, time_left};
 use crate::node::{self, now};
 use crate::policy::{self, AuthError, Decision, SessionRate};
-use crate::protocol::feed::Format;
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
 use std::collections::VecDeque;
@@ -191,27 +190,13 @@ impl Feeds {
         (destinations, sources): (Vec<DestinationPattern>, Vec<Source>),
         (since, beginning): (Option<Positions>, Beginning),
     ) -> Result<Feed, FeedRefusal> {
-        let transport = client.transport();
         let cell = node.open_cell(who(client), Arc::clone(&self.session), None);
         self.remember(&cell, &identity);
         cell.end_at(Deadline::Authentication, ending);
-        let poll = transport == Transport::FeedPoll;
-        let receiver = Receiver::attach(Arc::clone(&cell), if poll { Take::All } else { Take::OneByOne });
-        let mut opened = Opened {
-            shared: &self.shared,
-            cell: Arc::clone(&cell),
-            client,
-            format: if transport == Transport::FeedEvents { Format::Events } else { Format::Lines },
-            alone: sources.len() == 1 && !poll,
-            listening: Vec::new(),
-            attending: Vec::new(),
-            positions: Vec::new(),
-            late: VecDeque::new(),
-        };
-        let listens = sources.into_iter().enumerate().try_for_each(|(slot, source)| {
-            let position = since.as_ref().and_then(|since| since.0.get(slot).copied());
-            opened.listen(slot, source, past(position, &beginning), position)
-        });
+        let take = if client.transport() == Transport::FeedPoll { Take::All } else { Take::OneByOne };
+        let receiver = Receiver::attach(Arc::clone(&cell), take);
+        let mut opened = Opened::new(&self.shared, &cell, client, sources.len());
+        let listens = opened.listen_to(sources, since.as_ref(), &beginning);
         if listens.is_err() {
             cell.close(Disconnect::OVERLOADED);
         }
@@ -222,11 +207,15 @@ impl Feeds {
         listens?;
         let receiver = receiver.map_err(|_| node::OpenError::Draining)?;
         let records = Records { format, alone, positions: Positions(positions) };
-        let limit = self.settings.response_limit.unwrap_or(usize::MAX);
-        let page = (self.session.queue_messages, self.session.queue_bytes.min(limit));
-        let _place = UserPlace { shared: Arc::clone(&self.shared), session: client.id() };
-        let retry = self.settings.retry;
-        Ok(Feed { receiver, records, late, retry, opened: false, page, left: limit, cut: false, _place })
+        Ok(self.feed(receiver, client.id(), records, late))
+    }
+
+    /// What a transport reads from.
+    fn feed(&self, receiver: Receiver, session: SessionId, records: Records, late: VecDeque<Late>) -> Feed {
+        let left = self.settings.response_limit.unwrap_or(usize::MAX);
+        let page = (self.session.queue_messages, self.session.queue_bytes.min(left));
+        let _place = UserPlace { shared: Arc::clone(&self.shared), session };
+        Feed { receiver, records, late, retry: self.settings.retry, opened: false, page, left, cut: false, _place }
     }
 
     /// What ends a feed in time, where something does: its token, or that a stream has lasted long enough.
@@ -255,14 +244,6 @@ fn who(client: &Client) -> Identity {
         remote: client.remote_addr(),
         protocol: None,
         name: None,
-    }
-}
-
-fn past(since: Option<Position>, beginning: &Beginning) -> Option<broker::Past> {
-    match (since, beginning) {
-        (Some(position), _) => Some(position.past()),
-        (None, Beginning::Last(count)) => Some(broker::Past::Last(*count)),
-        (None, _) => None,
     }
 }
 

@@ -203,8 +203,21 @@ impl Feed {
     fn messages(&mut self, messages: &[Arc<Outgoing>]) -> Bytes {
         match messages {
             [message] => self.record(message),
-            messages => messages.iter().map(|message| self.record(message)).collect::<Vec<_>>().concat().into(),
+            messages => self.batch(messages).into(),
         }
+    }
+
+    /// What gathered while the past was read may be more than the stream still takes.
+    fn batch(&mut self, messages: &[Arc<Outgoing>]) -> Vec<u8> {
+        let will_come_again = self.records.positions.are_kept();
+        let mut batch = Vec::new();
+        for message in messages {
+            if will_come_again && batch.len() >= self.left {
+                break;
+            }
+            batch.extend_from_slice(&self.record(message));
+        }
+        batch
     }
 
     /// What does not fit any more is told by the next poll: only topics with a history are polled.
@@ -234,4 +247,47 @@ impl Feed {
 fn list(lines: &[String]) -> String {
     let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
     format!("[{}]\n", lines.join(",\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::broker::{BrokerSettings, HistorySettings};
+    use crate::model::Transport;
+    use crate::node::feed::{Beginning, FeedRequest, FeedSettings};
+    use crate::node::{Byway, Settings, Stomp};
+    use std::net::Ipv4Addr;
+
+    const TOPIC: &str = "/topic/kept";
+
+    #[tokio::test]
+    async fn what_gathers_before_a_stream_is_read_keeps_to_the_stream_s_limit_too() {
+        let history = vec![HistorySettings::new(TOPIC.parse().unwrap())];
+        let stomp = Stomp::new()
+            .broker(BrokerSettings { history, ..BrokerSettings::default() })
+            .feeds(FeedSettings { response_limit: Some(1), ..FeedSettings::default() });
+        let (byway, messenger) = Byway::stomp(Settings::default(), stomp).unwrap();
+        let request = FeedRequest {
+            transport: Transport::FeedLines,
+            remote: Ipv4Addr::LOCALHOST.into(),
+            principal: None,
+            token: Ok(None),
+            comes_back: false,
+            destinations: vec![TOPIC.parse().unwrap()],
+            beginning: Beginning::Now,
+            wait: None,
+        };
+        let mut feed = byway.0.feeds().unwrap().open(&byway.0, request).await.unwrap();
+        (1..=3).for_each(|number| messenger.send(TOPIC, &number).unwrap());
+        while byway.sessions()[0].queued().0 < 3 {
+            tokio::task::yield_now().await;
+        }
+        let mut lines = Vec::new();
+        while let Some(piece) = feed.next().await {
+            lines.extend(String::from_utf8_lossy(&piece.bytes).lines().map(str::to_owned));
+            if piece.last {
+                break;
+            }
+        }
+        assert_eq!(lines.len(), 3, "the first word, one message, the last word: {lines:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// A message as the page shows it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -10,7 +11,7 @@ use serde::Serialize;
 pub(super) enum Shown {
     /// Text, with secrets masked.
     Text(String),
-    /// Bytes that are no text, in base64.
+    /// Bytes that are no text, with secrets masked, in base64.
     Binary(String),
     /// The rest of a STOMP frame that began in another message: it could be the rest of a secret.
     Rest,
@@ -28,10 +29,14 @@ const COMMANDS: [&str; 11] =
 
 /// The beginning of a message. `from_stomp_client` is for those who could send a frame in pieces.
 pub(super) fn shown(excerpt: &[u8], from_stomp_client: bool) -> Shown {
-    let Some(text) = as_text(excerpt) else { return Shown::Binary(BASE64_STANDARD.encode(excerpt)) };
-    match from_stomp_client && !begins_frame(text) {
-        true => Shown::Rest,
-        false => Shown::Text(masked(text)),
+    if from_stomp_client && !begins_frame(excerpt) {
+        return Shown::Rest;
+    }
+    // Before it is known for text: bytes in a frame's body make its head no less readable.
+    let masked = masked(excerpt);
+    match as_text(&masked) {
+        Some(text) => Shown::Text(text.to_owned()),
+        None => Shown::Binary(BASE64_STANDARD.encode(masked)),
     }
 }
 
@@ -45,25 +50,31 @@ fn as_text(excerpt: &[u8]) -> Option<&str> {
 }
 
 /// Line ends between frames are signs of life.
-fn begins_frame(text: &str) -> bool {
-    let text = text.trim_start_matches(['\n', '\r']);
-    let command = text.lines().next().unwrap_or_default();
-    command.is_empty() || COMMANDS.contains(&command)
+fn begins_frame(excerpt: &[u8]) -> bool {
+    let is_end = |octet: &u8| matches!(octet, b'\n' | b'\r');
+    let command = excerpt.split(is_end).find(|line| !line.is_empty()).unwrap_or_default();
+    command.is_empty() || COMMANDS.iter().any(|known| known.as_bytes() == command)
 }
 
 /// Lines of bodies that look like secrets are masked too: better one too many.
-fn masked(text: &str) -> String {
-    text.split_inclusive('\n').map(masked_line).collect()
+fn masked(excerpt: &[u8]) -> Vec<u8> {
+    excerpt.split_inclusive(|octet| *octet == b'\n').map(masked_line).collect::<Vec<_>>().concat()
 }
 
-fn masked_line(line: &str) -> String {
-    let Some((name, value)) = line.split_once(':') else { return line.to_owned() };
-    let lower = name.to_ascii_lowercase();
-    if name.contains(|c: char| c.is_whitespace() || c == '"') || !SECRETS.iter().any(|secret| lower.contains(secret)) {
-        return line.to_owned();
+fn masked_line(line: &[u8]) -> Cow<'_, [u8]> {
+    let Some(colon) = line.iter().position(|octet| *octet == b':') else { return line.into() };
+    if !names_secret(&line[..colon]) {
+        return line.into();
     }
-    let end = if value.ends_with('\n') { "\n" } else { "" };
-    format!("{name}:{HIDDEN}{end}")
+    let end: &[u8] = if line.ends_with(b"\n") { b"\n" } else { b"" };
+    [&line[..=colon], HIDDEN.as_bytes(), end].concat().into()
+}
+
+fn names_secret(name: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    // STOMP 1.0 allows spaces around a name.
+    let name = name.trim();
+    !name.contains(|c: char| c.is_whitespace() || c == '"') && SECRETS.iter().any(|secret| name.contains(secret))
 }
 
 #[cfg(test)]
@@ -79,6 +90,8 @@ mod tests {
         let frame = "\nCONNECT\nlogin:ada\npasscode:canary\nAuthorization:Bearer canary\r\nX-Api-Key:canary\n\n\0";
         let masked = "\nCONNECT\nlogin:ada\npasscode:(hidden)\nAuthorization:(hidden)\nX-Api-Key:(hidden)\n\n\0";
         assert_eq!(shown(frame.as_bytes(), true), text(masked));
+        let padded = "CONNECT\n passcode : canary\n\n\0";
+        assert_eq!(shown(padded.as_bytes(), true), text("CONNECT\n passcode :(hidden)\n\n\0"));
         let refresh = "SEND\ndestination:/byway/token\ntoken:canary";
         assert_eq!(shown(refresh.as_bytes(), true), text("SEND\ndestination:/byway/token\ntoken:(hidden)"));
     }
@@ -92,6 +105,14 @@ mod tests {
         for whole in ["\n", "", "\r\n", "SEND\ndestination:/a\n\nx\0", "STOMP\r\n\r\n\0"] {
             assert_eq!(shown(whole.as_bytes(), true), text(whole), "{whole}");
         }
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_uncovers_neither_the_secrets_of_its_frame_nor_the_rest_of_one() {
+        let frame = b"SEND\ndestination:/a\ntoken:canary\n\n\xff\0";
+        let masked = BASE64_STANDARD.encode(b"SEND\ndestination:/a\ntoken:(hidden)\n\n\xff\0");
+        assert_eq!(shown(frame, true), Shown::Binary(masked));
+        assert_eq!(shown(b"nary\n\n\xff\0", true), Shown::Rest);
     }
 
     #[test]

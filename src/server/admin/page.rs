@@ -25,7 +25,7 @@ macro_rules! file {
     };
 }
 
-/// Every file of the page; a test compares the table with the folder.
+/// Every file of the page, and the colours that it shares with the demo; a test compares the table with the folder.
 pub(super) fn assets() -> Vec<Asset> {
     vec![
         file!("/admin", "index.html", HTML),
@@ -33,6 +33,7 @@ pub(super) fn assets() -> Vec<Asset> {
         file!("admin.js", SCRIPT),
         file!("api.js", SCRIPT),
         file!("charts.js", SCRIPT),
+        file!("/admin/colours.css", "../colours.css", CSS),
         file!("confirm.js", SCRIPT),
         file!("destinations.js", SCRIPT),
         file!("dom.js", SCRIPT),
@@ -65,6 +66,7 @@ mod tests {
     fn every_file_of_the_page_is_in_the_table() {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/static/admin");
         let mut on_disk: Vec<_> = files_below(root).iter().map(|file| file.replace(root, "/admin")).collect();
+        on_disk.push("/admin/colours.css".to_owned());
         on_disk.sort();
         let mut served: Vec<_> = assets().iter().map(|asset| asset.path.to_owned()).collect();
         served.iter_mut().filter(|path| *path == "/admin").for_each(|path| *path = "/admin/index.html".to_owned());

@@ -30,7 +30,7 @@ pub(super) use endpoints::{session_id, trusted_proxies};
 pub(super) use keys::Keys;
 
 use super::CommonSettings;
-use super::routes::Mounted;
+use super::Mounted;
 use crate::policy::TrustedProxies;
 use endpoints::Endpoints;
 use gate::{Gate, Gated};
