@@ -75,3 +75,15 @@ async fn a_key_that_is_too_long_or_empty_is_refused() {
     }
     assert_eq!(statuses(&publish(&stage, &"x".repeat(255), &message).await), ["published"]);
 }
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_is_refused_and_not_taken_for_none() {
+    let stage = Stage::start();
+    let message = json!({ "destination": "/topic/a" });
+    for keys in [&["k\u{e4}se"][..], &["k", "l"], &["k", "k\u{e4}se"]] {
+        let headers: Vec<_> = keys.iter().map(|key| ("Idempotency-Key", *key)).collect();
+        let answer = stage.ask_with(KEY, &headers, "POST", "/api/publish", &message).await;
+        refused(&answer, 400, "invalid_request");
+    }
+    assert_eq!(stage.server.byway.stats().published, 0);
+}

@@ -60,6 +60,9 @@ struct Kept {
 /// How often what is too old is looked for at a limit: it means to look at every topic.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// At how many topics is looked before publishers have their turn.
+const TIDIED_AT_ONCE: usize = 100;
+
 impl Histories {
     pub(super) fn new(settings: Arc<BrokerSettings>) -> Self {
         // Offsets of an earlier run of the process must not be taken for this one's.
@@ -74,6 +77,14 @@ impl Histories {
         match at {
             Some(at) => publication.with_header(OFFSET, at.to_string()),
             None => publication,
+        }
+    }
+
+    /// Forgets what is too old, also of topics that nobody publishes to or reads any more.
+    pub(super) fn tidy(&self, now: Instant) {
+        let mut next = 0;
+        while let Some(end) = self.kept.lock().forget_old_from(next, now) {
+            next = end;
         }
     }
 
@@ -203,6 +214,17 @@ impl Kept {
         self.bytes = self.topics.values().map(History::bytes).sum();
     }
 
+    /// Does that for the topics from this place on, and answers where to go on.
+    fn forget_old_from(&mut self, first: usize, now: Instant) -> Option<usize> {
+        let end = self.topics.len().min(first + TIDIED_AT_ONCE);
+        for history in self.topics.get_range_mut(first..end)?.values_mut() {
+            let before = history.bytes();
+            history.handle_timeout(now);
+            self.bytes -= before - history.bytes();
+        }
+        (first < end).then_some(end)
+    }
+
     /// What is there of the past. Looking at it forgets what is too old.
     fn follow(&mut self, destination: &Destination, past: Option<Past>) -> Followed {
         let Some(history) = self.topics.get_mut(destination) else { return Followed::nothing(past) };
@@ -264,5 +286,27 @@ mod tests {
             assert_eq!((publish("/topic/old", start), publish("/topic/new", start)), (1, 0));
             assert_eq!((publish("/topic/new", start + minute), publish("/topic/old", start + minute)), (1, 0));
         }
+    }
+
+    #[test]
+    fn what_is_too_old_is_forgotten_in_time_though_nobody_publishes_or_looks_and_its_place_is_not() {
+        let minute = Duration::from_secs(60);
+        let history = HistorySettings { max_age: minute, ..HistorySettings::new("/topic/**".parse().unwrap()) };
+        let histories =
+            Histories::new(Arc::new(BrokerSettings { history: vec![history], ..BrokerSettings::default() }));
+        let topics = 2 * TIDIED_AT_ONCE + 1;
+        for topic in 0..topics {
+            let destination = Destination::parse(format!("/topic/{topic}")).unwrap();
+            histories.record(Publication::new(destination, Message::text("x")));
+        }
+        let kept = || {
+            let kept = histories.kept.lock();
+            (kept.topics.values().map(History::len).sum::<usize>(), kept.bytes == 0)
+        };
+        histories.tidy(now());
+        assert_eq!(kept(), (topics, false));
+        histories.tidy(now() + minute);
+        assert_eq!(kept(), (0, true));
+        assert!(histories.kept.lock().topics.values().all(|history| history.offset() == 1));
     }
 }

@@ -33,6 +33,7 @@ use queues::Queues;
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tokio::runtime::Handle;
 use topics::Topics;
 
@@ -93,6 +94,11 @@ impl Broker {
         self.queues.run_on(runtime);
         self.presences.run_on(runtime);
         self.hub.run_on(runtime);
+    }
+
+    /// Forgets what is over. To be called from time to time.
+    pub(in crate::node) fn tidy(&self, now: Instant) {
+        self.histories.tidy(now);
     }
 
     pub(in crate::node) fn settings(&self) -> &BrokerSettings {

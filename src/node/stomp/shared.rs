@@ -201,6 +201,7 @@ impl Shared {
                 let Some(shared) = shared.upgrade() else { return };
                 shared.rates.tidy(now());
                 shared.failures.tidy(now());
+                shared.broker.tidy(now());
                 shared.revocations.forget_expired(SystemTime::now());
                 shared.tickets.forget_expired(SystemTime::now(), |id| shared.tokens_in_use.has(id));
             }

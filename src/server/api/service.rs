@@ -14,7 +14,7 @@ use super::sessions::{Order, SessionDetail, SessionPage, Wanted, disconnect};
 use super::settings::{ApiSettings, Permission};
 use super::tickets::{NewTicket, Ticket};
 use super::users::{UserDetail, UserPage};
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -29,6 +29,9 @@ pub(super) struct Service {
     max_messages: usize,
     counts: Arc<ApiCounts>,
 }
+
+/// As in draft-ietf-httpapi-idempotency-key-header.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// How many a page has that was not told how many.
 fn page_size() -> u16 {
@@ -50,6 +53,15 @@ pub(super) enum Ending {
 impl Service {
     pub(super) fn new(settings: &ApiSettings, endpoints: Arc<Endpoints>, counts: Arc<ApiCounts>) -> Self {
         Self { endpoints, once: Once::new(settings), max_messages: settings.max_messages, counts }
+    }
+
+    /// A header that is no key must not be taken for none: what is sent again would be published again.
+    fn check_key(headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+        match (keys.next().map(HeaderValue::to_str), keys.next()) {
+            (None | Some(Ok(_)), None) => Ok(()),
+            _ => Err(Refusal::bad_request("invalid_request", "expected one Idempotency-Key, of printable ASCII")),
+        }
     }
 
     fn check_number(&self, messages: usize) -> Result<(), Refusal> {
@@ -81,9 +93,11 @@ impl Service {
         /// The messages of requests with the same key are published once: those that a list had at the same place.
         #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 255))]
         idempotency_key: Header<Option<String>>,
+        headers: &HeaderMap,
         messages: Json<Publish>,
     ) -> Result<Json<Published>, Refusal> {
         caller.needs(Permission::Publish)?;
+        Self::check_key(headers)?;
         self.check_number(messages.0.len())?;
         let (endpoint, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
         let request_key = idempotency_key.0.as_deref();
