@@ -25,6 +25,9 @@ pub struct Stats {
     pub connect_failures: u64,
     /// Publications to topics and queues that the broker took, from clients and from the application.
     pub published: u64,
+    /// Messages of work queues that are gone for good, since no consumer took them and no queue takes them as dead letters, by
+    /// [`DeadLetterReason::name`](crate::broker::DeadLetterReason::name).
+    pub queue_losses: BTreeMap<&'static str, u64>,
     /// What was carried, by all sessions together.
     pub traffic: Traffic,
     /// Messages that wait in outbound queues now.

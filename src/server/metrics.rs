@@ -121,6 +121,9 @@ impl Writer<'_, '_> {
         self.counters("byway_published", "Publications that topics and queues took", |stats| {
             vec![(None, stats.published)]
         })?;
+        self.counters("byway_queue_messages_lost", "Messages of queues that became no dead letters", |stats| {
+            stats.queue_losses.iter().map(|(reason, count)| (Some(("reason", *reason)), *count)).collect()
+        })?;
         self.counters("byway_messages_dropped", "Messages that a full queue lost", |stats| {
             vec![(None, stats.traffic.dropped)]
         })?;

@@ -86,6 +86,7 @@ macro_rules! every {
                 an_unsubscribe_gives_back_what_is_not_acknowledged
                 an_acknowledgement_of_nothing_is_refused_and_changes_nothing
                 a_message_that_is_refused_too_often_is_a_dead_letter
+                what_becomes_no_dead_letter_is_counted_as_lost
                 consumers_take_turns_and_none_gets_more_than_it_may_hold
                 a_queue_keeps_what_comes_before_its_first_consumer
                 a_full_queue_refuses_its_sender_and_a_session_that_ends_gives_back_its_turn

@@ -140,6 +140,20 @@ pub async fn a_message_that_is_refused_too_often_is_a_dead_letter(row: Transport
     }
 }
 
+pub async fn what_becomes_no_dead_letter_is_counted_as_lost(row: Transport) {
+    let plan = Plan::new(row).broker(|broker| {
+        broker.queue.max_deliveries = 1;
+        broker.queue.dead_letter = None;
+    });
+    let stage = plan.start();
+    let mut client = stage.connect().await;
+    client.subscribe("0", "/queue/a", INDIVIDUAL).await;
+    client.publish("/queue/a", "poison").await;
+    let message = client.message().await;
+    client.ask("NACK", &[("id", message.ack())], "").await;
+    assert_eq!(stage.server.byway.stats().queue_losses, [("rejected", 1)].into());
+}
+
 pub async fn consumers_take_turns_and_none_gets_more_than_it_may_hold(row: Transport) {
     let stage = stage(row);
     let (mut one, mut other) = (stage.connect().await, stage.connect().await);

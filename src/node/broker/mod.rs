@@ -5,6 +5,7 @@
 mod delivery;
 mod histories;
 mod listing;
+mod losses;
 mod news;
 mod presences;
 mod queues;
@@ -30,6 +31,7 @@ use delivery::{Accepted, WhenSlow};
 use histories::Histories;
 use presences::Presences;
 use queues::Queues;
+use std::collections::BTreeMap;
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -122,6 +124,11 @@ impl Broker {
         }
         self.published.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// How many messages of queues are gone for good, by reason.
+    pub(in crate::node) fn losses(&self) -> BTreeMap<&'static str, u64> {
+        self.queues.losses()
     }
 
     /// How many publications topics and queues took.

@@ -2,6 +2,7 @@
 
 use super::delivery::{Accepted, Form};
 use super::listing::{Names, texts};
+use super::losses::Losses;
 use crate::broker::{
     BrokerSettings, ConsumerId, DeadLetter, Delivery, Settlement, SubscribeError, UnknownTag, WorkQueue,
 };
@@ -13,7 +14,7 @@ use crate::session::SendError;
 use bytestring::ByteString;
 use indexmap::IndexMap;
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -31,6 +32,7 @@ pub(super) struct Queues {
     numbers: Arc<AtomicU64>,
     runtime: OnceLock<Handle>,
     occupancy: OccupancyListeners,
+    losses: Losses,
 }
 
 struct Queue {
@@ -83,6 +85,7 @@ impl Queues {
             numbers,
             runtime: OnceLock::new(),
             occupancy,
+            losses: Losses::default(),
         })
     }
 
@@ -212,14 +215,24 @@ impl Queues {
 
     /// Gives a message up: to where the queue's dead letters go, if it has such a place.
     fn bury(self: &Arc<Self>, from: &Destination, letter: DeadLetter) {
-        let reason = letter.reason.name();
-        let Some(to) = self.settings.dead_letter(from) else {
-            return tracing::warn!(queue = %from, reason, "message given up");
+        let reason = letter.reason;
+        let why = match self.settings.dead_letter(from) {
+            None => "there is no place for dead letters".to_owned(),
+            Some(to) => match self.publish(letter.into_publication(to.clone())) {
+                Ok(()) => {
+                    return tracing::debug!(queue = %from, reason = reason.name(), %to, "message is a dead letter");
+                }
+                Err(error) => format!("{to}: {error}"),
+            },
         };
-        match self.publish(letter.into_publication(to.clone())) {
-            Ok(()) => tracing::debug!(queue = %from, reason, to = %to, "message is a dead letter"),
-            Err(error) => tracing::warn!(queue = %from, reason, to = %to, %error, "dead letter lost"),
+        if let Some(messages) = self.losses.count(reason, now()) {
+            tracing::warn!(queue = %from, reason = reason.name(), why, messages, "messages of queues are lost");
         }
+    }
+
+    /// How many messages are gone for good, by reason.
+    pub(super) fn losses(&self) -> BTreeMap<&'static str, u64> {
+        self.losses.by_reason()
     }
 
     fn forget(&self, destination: &Destination) {

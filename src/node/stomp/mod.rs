@@ -81,6 +81,7 @@ impl Language for StompLanguage {
             [("connect_failures", self.shared.failures.hits()), ("presence", self.shared.broker.turned_away())];
         stats.limit_hits = self.shared.rates.hits().chain(others).collect();
         stats.published = self.shared.broker.published();
+        stats.queue_losses = self.shared.broker.losses();
         stats.connect_failures = self.shared.failures.failures();
     }
 }
