@@ -47,19 +47,30 @@ pub(super) fn endpoint(
         .authorizer(Allowed(keys))
         .failures_per_minute(api.failures_per_minute)
         .feeds(FeedSettings { max_destinations: 1, retry: Duration::from_secs(1), ..FeedSettings::default() })
-        .broker(BrokerSettings { history: vec![stats()?, watch::history()?], ..BrokerSettings::default() })
+        .broker(BrokerSettings { history: histories()?, ..BrokerSettings::default() })
         .messages(messages);
     Byway::stomp(settings, stomp)
 }
 
-fn stats() -> Result<HistorySettings, SettingsError> {
-    let (messages, bytes, max_age) = (STATS_KEPT, 4 << 20, Duration::from_secs(600));
-    Ok(HistorySettings { pattern: pattern(STATS)?, messages, bytes, max_age })
+/// The numbers of the last minutes, for a page that opens; and what was told lately of a session, for a watcher whose feed was
+/// cut off.
+fn histories() -> Result<Vec<HistorySettings>, SettingsError> {
+    Ok(vec![
+        history(STATS, STATS_KEPT, 4 << 20, Duration::from_secs(600))?,
+        history(watch::ALL, 200, 512 << 10, Duration::from_secs(60))?,
+    ])
 }
 
 /// The page's own destinations are patterns; if one were not, there would be no page.
-pub(super) fn pattern(text: &'static str) -> Result<DestinationPattern, SettingsError> {
-    DestinationPattern::parse(text).map_err(|error| SettingsError::new("api.keys", error.to_string()))
+fn history(
+    pattern: &'static str,
+    messages: usize,
+    bytes: usize,
+    max_age: Duration,
+) -> Result<HistorySettings, SettingsError> {
+    let pattern = DestinationPattern::parse(pattern);
+    let pattern = pattern.map_err(|error| SettingsError::new("api.keys", error.to_string()))?;
+    Ok(HistorySettings { pattern, messages, bytes, max_age })
 }
 
 /// The principal is the key, by its name.

@@ -1,10 +1,8 @@
 //! Sessions that are watched: what goes through them is published for whoever watches, for as long as somebody does.
 
-use super::live::pattern;
 use super::mask::{Shown, shown};
-use crate::broker::HistorySettings;
 use crate::messaging::{Event, Messenger};
-use crate::model::{Destination, DestinationPattern, Principal, SessionId, SettingsError};
+use crate::model::{Destination, DestinationPattern, Principal, SessionId};
 use crate::node::{Direction, Seen, SessionHandle, Watching};
 use crate::server::Mounted;
 use crate::server::api::session_id;
@@ -18,6 +16,9 @@ use tokio::task::JoinHandle;
 
 /// What is below has an endpoint's name and a session's id: `/topic/watch/stomp/s12`.
 const PREFIX: &str = "/topic/watch/";
+
+/// All of that.
+pub(super) const ALL: &str = "/topic/watch/*/*";
 
 /// How many messages are told in a row before a [`BREATH`]: so at most some 600 in a second, which is more than anybody
 /// reads. Those beyond are counted, and the watcher is told how many they were.
@@ -69,12 +70,6 @@ enum Told {
     Ended { time: u64, code: u16, reason: String, ending: &'static str },
     /// There is no such session.
     Absent { time: u64 },
-}
-
-/// What was told lately is kept for a moment, for a watcher whose feed was cut off.
-pub(super) fn history() -> Result<HistorySettings, SettingsError> {
-    let (messages, bytes, max_age) = (200, 512 << 10, Duration::from_secs(60));
-    Ok(HistorySettings { pattern: pattern("/topic/watch/*/*")?, messages, bytes, max_age })
 }
 
 /// Whether this names one session, whether there is such a one or not.
