@@ -2,8 +2,7 @@
 
 mod hooks;
 
-use super::Mounted;
-use super::{ApiCounts, Connections};
+use super::{ApiCounts, Connections, Mounted};
 use crate::hooks::Hooks;
 use crate::model::{Disconnect, Transport};
 use crate::node::Stats;
@@ -13,6 +12,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -98,13 +98,13 @@ impl Writer<'_, '_> {
             Disconnect::LABELS.iter().map(|label| (Some(("ending", *label)), count(label))).collect()
         })?;
         self.counters("byway_refused", "Requests refused before there was a session, by reason", |stats| {
-            stats.refused.iter().map(|(reason, count)| (Some(("reason", *reason)), *count)).collect()
+            by("reason", &stats.refused)
         })
     }
 
     fn limits(&mut self) -> fmt::Result {
         self.counters("byway_limit_hits", "Times that a limit on what clients may send was reached", |stats| {
-            stats.limit_hits.iter().map(|(limit, count)| (Some(("limit", *limit)), *count)).collect()
+            by("limit", &stats.limit_hits)
         })?;
         self.counters("byway_connect_failures", "Clients that failed to show who they are", |stats| {
             vec![(None, stats.connect_failures)]
@@ -122,7 +122,7 @@ impl Writer<'_, '_> {
             vec![(None, stats.published)]
         })?;
         self.counters("byway_queue_messages_lost", "Messages of queues that became no dead letters", |stats| {
-            stats.queue_losses.iter().map(|(reason, count)| (Some(("reason", *reason)), *count)).collect()
+            by("reason", &stats.queue_losses)
         })?;
         self.counters("byway_messages_dropped", "Messages that a full queue lost", |stats| {
             vec![(None, stats.traffic.dropped)]
@@ -199,7 +199,12 @@ fn samples<'a>(stats: &'a [(&'a str, Stats)], values: impl Fn(&Stats) -> Vec<Val
     stats.iter().flat_map(of_one).collect()
 }
 
-fn by_transport(counts: &std::collections::BTreeMap<&'static str, u64>) -> Vec<Value> {
+/// What was counted, under this label.
+fn by(label: &'static str, counts: &BTreeMap<&'static str, u64>) -> Vec<Value> {
+    counts.iter().map(|(value, count)| (Some((label, *value)), *count)).collect()
+}
+
+fn by_transport(counts: &BTreeMap<&'static str, u64>) -> Vec<Value> {
     let count = |transport: &Transport| counts.get(transport.name()).copied().unwrap_or_default();
     let all = Transport::ALL.iter().chain(&Transport::FEEDS);
     all.map(|transport| (Some(("transport", transport.name())), count(transport))).collect()

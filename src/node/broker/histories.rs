@@ -210,19 +210,23 @@ impl Kept {
             return;
         }
         self.looked = Some(now);
-        self.topics.values_mut().for_each(|history| history.handle_timeout(now));
-        self.bytes = self.topics.values().map(History::bytes).sum();
+        self.forget_old_of(0..self.topics.len(), now);
     }
 
-    /// Does that for the topics from this place on, and answers where to go on.
+    /// The same for the next few topics from this place on. Answers where to go on.
     fn forget_old_from(&mut self, first: usize, now: Instant) -> Option<usize> {
         let end = self.topics.len().min(first + TIDIED_AT_ONCE);
-        for history in self.topics.get_range_mut(first..end)?.values_mut() {
+        self.forget_old_of(first..end, now);
+        (first < end).then_some(end)
+    }
+
+    fn forget_old_of(&mut self, places: Range<usize>, now: Instant) {
+        let Some(histories) = self.topics.get_range_mut(places) else { return };
+        for history in histories.values_mut() {
             let before = history.bytes();
             history.handle_timeout(now);
             self.bytes -= before - history.bytes();
         }
-        (first < end).then_some(end)
     }
 
     /// What is there of the past. Looking at it forgets what is too old.

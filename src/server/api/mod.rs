@@ -29,8 +29,7 @@ pub use settings::{ApiKeySettings, ApiSettings, Permission};
 pub(super) use endpoints::{session_id, trusted_proxies};
 pub(super) use keys::Keys;
 
-use super::CommonSettings;
-use super::Mounted;
+use super::{CommonSettings, Mounted};
 use crate::policy::TrustedProxies;
 use endpoints::Endpoints;
 use gate::{Gate, Gated};
