@@ -110,6 +110,7 @@ mod tests {
         cache.put((ADA, Action::Send, &a), Decision::Deny, Duration::from_secs(10), later);
         assert_eq!((cache.get(ADA, Action::Send, &a, later), cache.len), (Some(Decision::Deny), 1));
     }
+
     #[test]
     fn sessions_that_have_ended_make_room() {
         let (mut cache, now, a) = (Cache::default(), Instant::now(), pattern("/topic/a"));

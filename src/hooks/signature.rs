@@ -28,9 +28,10 @@ impl Signer {
     /// The value of `webhook-signature`: of the message with this id, sent at `timestamp` (seconds since 1970). With
     /// several secrets there is a signature by each, and a space between them (Standard Webhooks, "Signature scheme").
     pub(super) fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
+        let head = format!("{id}.{timestamp}.");
         let signatures = self.0.iter().map(|key| {
             let mut context = hmac::Context::with_key(key);
-            context.update(format!("{id}.{timestamp}.").as_bytes());
+            context.update(head.as_bytes());
             context.update(body);
             format!("v1,{}", STANDARD.encode(context.sign()))
         });

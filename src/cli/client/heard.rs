@@ -1,6 +1,7 @@
 //! What a subscriber hears, whatever it came by.
 
-use super::{Failure, events::Event, stomp};
+use super::events::Event;
+use super::{Failure, stomp};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
