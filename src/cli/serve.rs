@@ -54,7 +54,7 @@ async fn run(parts: Parts) -> Result<Ending, String> {
     let listeners = 1 + u64::from(api.is_some());
     raise_file_limit(listeners.saturating_mul(parts.server.max_connections as u64));
     let health = Health::default();
-    let server = server(&parts);
+    let server = parts.server();
     let routes = parts.site.routes(&health, &server.connections());
     banner::print(&parts, local, api.as_ref().map(|(_, local)| *local));
     announce(&parts, local);
@@ -89,9 +89,7 @@ async fn serve_api(
     stop: impl Future<Output = ()>,
 ) -> io::Result<Stopped> {
     match listener {
-        Some(listener) => {
-            with_admin(bare_server(parts), parts).serve(listener, parts.site.api_routes(connections), stop).await
-        }
+        Some(listener) => parts.api_server().serve(listener, parts.site.api_routes(connections), stop).await,
         None => Ok(Stopped { sessions_told: 0, connections_left: 0 }),
     }
 }
@@ -101,30 +99,6 @@ fn together(a: Stopped, b: Stopped) -> Stopped {
         sessions_told: a.sessions_told + b.sessions_told,
         connections_left: a.connections_left + b.connections_left,
     }
-}
-
-/// A server without sessions to drain.
-fn bare_server(parts: &Parts) -> Server {
-    let server = Server::new(parts.server.clone()).trusted_proxies(parts.trusted_proxies.clone());
-    match &parts.tls {
-        Some(tls) => server.tls(tls.clone()),
-        None => server,
-    }
-}
-
-fn server(parts: &Parts) -> Server {
-    let server = bare_server(parts);
-    let server = parts.site.endpoints.iter().fold(server, |server, endpoint| server.drain(endpoint.byway.clone()));
-    let server = match &parts.site.hooks {
-        Some(hooks) => server.hooks(Arc::clone(hooks)),
-        None => server,
-    };
-    if parts.site.has_api_here() { with_admin(server, parts) } else { server }
-}
-
-/// Those who look at the admin page are told that the server stops.
-fn with_admin(server: Server, parts: &Parts) -> Server {
-    parts.site.admin.iter().fold(server, |server, admin| server.drain(admin.endpoint().clone()))
 }
 
 fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {

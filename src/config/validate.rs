@@ -3,7 +3,7 @@
 use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::node::Stomp;
 use crate::policy::{AnonymousPolicy, TrustedProxies};
-use crate::server::{Admin, Application, CommonSettings, Mounted, ServerSettings, Site, tls_config};
+use crate::server::{Admin, Application, CommonSettings, Mounted, Server, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_rustls::rustls;
@@ -36,6 +36,30 @@ impl Parts {
         let lets_anybody_in = self.security.anonymous == AnonymousPolicy::Allow;
         let is_open = move |endpoint: &&Mounted| lets_anybody_in || !endpoint.application.asks_policies();
         self.site.endpoints.iter().filter(is_open).map(|endpoint| endpoint.name.as_str())
+    }
+
+    /// The server for [`Site::routes`], which tells the sessions of all endpoints that it stops.
+    pub fn server(&self) -> Server {
+        let endpoints = self.site.endpoints.iter();
+        let server = endpoints.fold(self.bare_server(), |server, endpoint| server.drain(endpoint.byway.clone()));
+        let server = self.site.hooks.iter().fold(server, |server, hooks| server.hooks(Arc::clone(hooks)));
+        if self.site.has_api_here() { self.with_admin(server) } else { server }
+    }
+
+    /// The server for [`Site::api_routes`], where the API has an address of its own: with the same TLS and limits.
+    pub fn api_server(&self) -> Server {
+        self.with_admin(self.bare_server())
+    }
+
+    /// A server without sessions to drain.
+    fn bare_server(&self) -> Server {
+        let server = Server::new(self.server.clone()).trusted_proxies(self.trusted_proxies.clone());
+        self.tls.iter().fold(server, |server, tls| server.tls(Arc::clone(tls)))
+    }
+
+    /// Those who look at the admin page are told that the server stops.
+    fn with_admin(&self, server: Server) -> Server {
+        self.site.admin.iter().fold(server, |server, admin| server.drain(admin.endpoint().clone()))
     }
 }
 
