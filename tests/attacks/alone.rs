@@ -28,6 +28,25 @@ pub fn resident() -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
 }
 
+/// How often at the most [`leaves_nothing_behind`] looks.
+const ROUNDS: usize = 8;
+
+/// Does the same again until a round has left no more memory behind than the one before. What is kept of each round, however
+/// little, grows with all of them; what the allocator keeps for itself grows with some.
+pub async fn leaves_nothing_behind(mut round: impl AsyncFnMut(usize)) {
+    const SLACK: usize = 1 << 20;
+    let mut after: Vec<usize> = Vec::new();
+    for n in 0..ROUNDS {
+        round(n).await;
+        let now = resident();
+        if after.last().is_some_and(|before| now < before + SLACK) {
+            return;
+        }
+        after.push(now);
+    }
+    panic!("each round leaves more behind: {after:?} bytes");
+}
+
 /// What the process uses of the CPU. The file is opened ahead, so that it can be asked without a free descriptor.
 pub struct Cpu(File);
 

@@ -1,6 +1,6 @@
 //! P7 to P11: payloads, and sessions that are unknown, closed, abandoned, somebody else's, or cut into many responses.
 
-use super::alone::{alone, resident};
+use super::alone::{alone, leaves_nothing_behind};
 use super::http::{Wire, answers, get, post, request};
 use super::socket::Socket;
 use super::target::{Echo, Target, eventually, unique};
@@ -169,7 +169,7 @@ async fn abandon_many(target: &Target, round: usize) {
     }
 }
 
-/// The second time round nothing more is kept than after the first.
+/// Of 20,000 sessions 50 bytes each would show.
 #[test]
 fn p9_twenty_thousand_abandoned_sessions_are_gone_within_the_delay_and_their_memory_too() {
     alone(
@@ -178,16 +178,12 @@ fn p9_twenty_thousand_abandoned_sessions_are_gone_within_the_delay_and_their_mem
         async {
             let delay = Duration::from_secs(1);
             let target = Target::with(|_, settings| settings.session.disconnect_delay = delay).await;
-            let mut after = [0; 2];
-            for (round, after) in after.iter_mut().enumerate() {
+            leaves_nothing_behind(async |round| {
                 abandon_many(&target, round).await;
-                let last = std::time::Instant::now();
                 target.is_empty().await;
-                assert!(last.elapsed() < delay * 4, "{:?}", last.elapsed());
-                *after = resident();
-            }
-            assert_eq!(target.ended("absent"), 2 * MANY as u64);
-            assert!(after[1] < after[0] + (4 << 20), "{after:?}");
+                assert_eq!(target.ended("absent"), ((round + 1) * MANY) as u64);
+            })
+            .await;
             target.survives().await;
         },
     );

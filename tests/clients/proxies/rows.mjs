@@ -46,7 +46,8 @@ const haproxy = { needs: 'haproxy', command: (file) => ['haproxy', '-db', '-q', 
 
 const squid = {
   needs: 'squid',
-  command: (file) => ['squid', '-N', '-d', '1', '-f', file],
+  // Its memory that processes share is called by the service's name, and belongs to the machine: another may run there already.
+  command: (file, folder, { listen }) => ['squid', '-N', '-n', `byway${process.pid}x${listen}`, '-d', '1', '-f', file],
   frame: (settings) => `
 pid_filename none
 cache_log /dev/stderr
