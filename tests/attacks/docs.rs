@@ -1,5 +1,6 @@
 //! docs/security.md names every test of this suite, and no other.
 
+use crate::support::documented::{named, tests};
 use std::collections::BTreeSet;
 
 const SOURCES: &[&str] = &[
@@ -35,15 +36,10 @@ fn is_test(word: &str) -> bool {
     ["h", "w", "p", "s", "j", "r", "o"].contains(&letter) && number.parse::<u8>().is_ok() && word.contains('_')
 }
 
-fn between<'a>(text: &'a str, before: &str, after: char) -> BTreeSet<&'a str> {
-    let words = text.split(before).skip(1).filter_map(|rest| rest.split(after).next());
-    words.filter(|word| is_test(word)).collect()
-}
-
 #[test]
 fn the_documentation_names_every_test_and_no_other() {
-    let tests: BTreeSet<_> = SOURCES.iter().flat_map(|source| between(source, "fn ", '(')).collect();
-    let named = between(include_str!("../../docs/security.md"), "`", '`');
+    let tests: BTreeSet<_> = SOURCES.iter().flat_map(|source| tests(source)).filter(|name| is_test(name)).collect();
+    let named: BTreeSet<_> = named(include_str!("../../docs/security.md")).filter(|word| is_test(word)).collect();
     let differences: Vec<_> = tests.symmetric_difference(&named).collect();
     assert!(differences.is_empty(), "only there, or only here: {differences:#?}");
 }

@@ -7,6 +7,7 @@ mod configuration;
 mod peers;
 mod process;
 mod serving;
+mod settings;
 mod stopping;
 mod stranger;
 mod subscribe;

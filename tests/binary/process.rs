@@ -73,7 +73,16 @@ impl Byway {
 
     pub fn start_in(folder: Folder, arguments: &[&str]) -> Self {
         let listen: &[&str] = if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
-        let mut command = folder.byway(&[listen, &["--log-format", "json"], arguments].concat(), &[]);
+        Self::spawn(folder, &[listen, &["--log-format", "json"], arguments].concat())
+    }
+
+    /// As a file says, which has to say `server.listen` then.
+    pub fn of_file(folder: Folder, file: &str) -> Self {
+        Self::spawn(folder.with("byway.toml", file), &[])
+    }
+
+    fn spawn(folder: Folder, arguments: &[&str]) -> Self {
+        let mut command = folder.byway(arguments, &[]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let out = lines(child.stdout.take().expect("piped"));
         let log = lines(child.stderr.take().expect("piped"));
@@ -84,8 +93,12 @@ impl Byway {
 
     /// Waits for a line of the log.
     pub fn logged(&self, text: &str) -> serde_json::Value {
-        let lines = until(&self.log, |line| line.contains(text));
-        serde_json::from_str(lines.last().expect("the line")).expect("a line of JSON")
+        serde_json::from_str(&self.line(text)).expect("a line of JSON")
+    }
+
+    /// The same, as it is written.
+    pub fn line(&self, text: &str) -> String {
+        until(&self.log, |line| line.contains(text)).pop().expect("the line")
     }
 
     pub fn signal(&self, name: &str) {

@@ -60,6 +60,16 @@ fn https_and_wss_are_served_over_tls_1_2_and_1_3() {
 }
 
 #[test]
+fn the_certificate_and_its_key_are_those_of_the_file() {
+    let certified = certificate();
+    let file = "server.listen = \"127.0.0.1:0\"\nserver.tls = { certificate = \"chain.pem\", key = \"key.pem\" }";
+    let byway = Byway::of_file(folder(&certified), file);
+    let mut stream = client(&certified, &version::TLS13, &byway.address);
+    let health = ask(&mut stream, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(health.body, "{\"status\":\"ok\"}\n");
+}
+
+#[test]
 fn a_stream_goes_on_over_tls_and_ends_when_its_client_closes() {
     let certified = certificate();
     let byway = Byway::start_in(folder(&certified), &FLAGS);

@@ -1,5 +1,6 @@
 //! docs/stomp-coverage.md names a test for each rule, and each test that stands for one.
 
+use crate::documented::{named, rows, tests};
 use std::collections::BTreeSet;
 
 const DOCUMENT: &str = include_str!("../../docs/stomp-coverage.md");
@@ -25,29 +26,13 @@ const OTHERS: &[&str] = &[
 /// The behaviours that are shown over every transport: a word of this file each.
 const BEHAVIOURS: &str = include_str!("../stomp_behaviour/main.rs");
 
-fn tests<'a>(sources: &[&'a str]) -> BTreeSet<&'a str> {
-    let names = |source: &'a str| {
-        source.split("#[test]\n").skip(1).filter_map(|rest| rest.split_once("fn ")?.1.split('(').next())
-    };
-    sources.iter().copied().flat_map(names).collect()
-}
-
-/// The cells of the tables' rows.
-fn rows() -> impl Iterator<Item = Vec<&'static str>> {
-    let is_row = |line: &&str| line.starts_with("| 1.");
-    DOCUMENT.lines().filter(is_row).map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-}
-
-fn named(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2)
-}
-
 #[test]
 fn each_rule_names_a_test_that_there_is_or_whose_it_is_instead() {
-    let mut known: BTreeSet<_> = tests(RULES).union(&tests(OTHERS)).copied().collect();
-    known.extend(BEHAVIOURS.split_whitespace());
-    assert!(rows().count() > 60, "only {} rules found", rows().count());
-    for row in rows() {
+    let sources = RULES.iter().chain(OTHERS);
+    let known: BTreeSet<_> = sources.flat_map(|source| tests(source)).chain(BEHAVIOURS.split_whitespace()).collect();
+    let rules = rows(DOCUMENT, "1.");
+    assert!(rules.len() > 60, "only {} rules found", rules.len());
+    for row in rules {
         let [_, _, rule, shown] = row[..] else { panic!("not four cells: {row:?}") };
         let unknown: Vec<_> = named(shown).filter(|name| !known.contains(name)).collect();
         assert!(unknown.is_empty(), "no such test, for {rule}: {unknown:?}");
@@ -58,6 +43,6 @@ fn each_rule_names_a_test_that_there_is_or_whose_it_is_instead() {
 #[test]
 fn each_test_of_a_rule_is_named() {
     let listed: BTreeSet<_> = named(DOCUMENT).collect();
-    let missing: Vec<_> = tests(RULES).into_iter().filter(|test| !listed.contains(test)).collect();
+    let missing: Vec<_> = RULES.iter().flat_map(|source| tests(source)).filter(|test| !listed.contains(test)).collect();
     assert!(missing.is_empty(), "not in docs/stomp-coverage.md: {missing:#?}");
 }

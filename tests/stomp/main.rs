@@ -3,6 +3,9 @@
 mod client_frames;
 mod connecting;
 mod coverage;
+#[allow(dead_code, reason = "each suite uses its own part of this")]
+#[path = "../support/documented.rs"]
+mod documented;
 mod framing;
 mod fuzz;
 mod limits;

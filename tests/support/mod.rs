@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each suite uses its own part of this")]
 
 pub mod client;
+pub mod documented;
 pub mod gate;
 pub mod proxy;
 pub mod stage;
