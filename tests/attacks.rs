@@ -13,6 +13,7 @@ mod attacks {
     mod target;
 
     mod h_connections;
+    mod h_fields;
     mod h_requests;
     mod h_slow_readers;
     mod h_smuggling;

@@ -67,7 +67,7 @@ pub fn request(endpoint: &str, kind: Kind, n: usize) -> Vec<u8> {
         Kind::XhrStreaming => format!("POST {session}/xhr_streaming HTTP/1.1\r\n{HOST}\r\nContent-Length: 0\r\n\r\n"),
         Kind::Xhr => format!("POST {session}/xhr HTTP/1.1\r\n{HOST}\r\nContent-Length: 0\r\n\r\n"),
         Kind::Eventsource => get(&format!("{session}/eventsource"), "text/event-stream"),
-        Kind::FeedEvents => get(&format!("{endpoint}/feed/topic/0"), "text/event-stream"),
+        Kind::FeedEvents => get(&format!("{endpoint}/feed/topic/0?opening=event"), "text/event-stream"),
         Kind::FeedLines => get(&format!("{endpoint}/feed/topic/0"), "application/x-ndjson"),
         Kind::FeedPoll => get(&format!("{endpoint}/feed/topic/0?wait=0"), "application/json"),
     }

@@ -72,10 +72,13 @@ pub struct ServerSection {
     pub workers: usize,
     /// TLS.
     pub tls: TlsSection,
+    pub hosts: Vec<String>,
     pub max_connections: usize,
     pub max_connections_per_ip: usize,
     #[serde(with = "crate::model::duration")]
     pub header_timeout: Duration,
+    #[serde(with = "crate::model::duration")]
+    pub keep_alive_timeout: Duration,
     pub max_head_bytes: usize,
     pub max_headers: usize,
     pub max_target_bytes: usize,
@@ -176,9 +179,11 @@ impl Default for ServerSection {
             listen: (Ipv4Addr::LOCALHOST, 8080).into(),
             workers: 0,
             tls: TlsSection::default(),
+            hosts: settings.hosts,
             max_connections: settings.max_connections,
             max_connections_per_ip: settings.max_connections_per_ip,
             header_timeout: settings.header_timeout,
+            keep_alive_timeout: settings.keep_alive_timeout,
             max_head_bytes: settings.max_head_bytes,
             max_headers: settings.max_headers,
             max_target_bytes: settings.max_target_bytes,
@@ -192,9 +197,11 @@ impl ServerSection {
     /// The limits.
     pub fn settings(&self) -> ServerSettings {
         ServerSettings {
+            hosts: self.hosts.clone(),
             max_connections: self.max_connections,
             max_connections_per_ip: self.max_connections_per_ip,
             header_timeout: self.header_timeout,
+            keep_alive_timeout: self.keep_alive_timeout,
             max_head_bytes: self.max_head_bytes,
             max_headers: self.max_headers,
             max_target_bytes: self.max_target_bytes,

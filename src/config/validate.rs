@@ -2,7 +2,7 @@
 
 use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::node::Stomp;
-use crate::policy::{AnonymousPolicy, TrustedProxies};
+use crate::policy::{AnonymousPolicy, OwnHosts, TrustedProxies};
 use crate::server::{Admin, Application, CommonSettings, Mounted, Server, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -183,12 +183,17 @@ impl ServerSection {
             ("max_target_bytes", self.max_target_bytes),
         ];
         let numbers = numbers.into_iter().filter(|(_, value)| *value == 0).map(|(key, _)| (key, "expected at least 1"));
-        let times = [("header_timeout", self.header_timeout), ("write_timeout", self.write_timeout)];
+        let times = [
+            ("header_timeout", self.header_timeout),
+            ("keep_alive_timeout", self.keep_alive_timeout),
+            ("write_timeout", self.write_timeout),
+        ];
         let times =
             times.into_iter().filter(|(_, value)| value.is_zero()).map(|(key, _)| (key, "expected more than 0s"));
         let workers = (self.workers > MAX_WORKERS).then_some(("workers", "expected at most 1024"));
         let all = numbers.chain(times).chain(workers);
-        all.map(|(key, problem)| Problem::new(format!("server.{key}"), problem)).collect()
+        let all = all.map(|(key, problem)| Problem::new(format!("server.{key}"), problem));
+        all.chain(OwnHosts::new(&self.hosts).err().map(Problem::from)).collect()
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the backend answers.
 
+use crate::model::fields;
 use bytes::Bytes;
 use bytestring::ByteString;
-use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -41,8 +41,7 @@ const MAX_DETAIL: usize = 500;
 
 /// A media type of JSON (RFC 6839, section 3.1).
 fn is_json(answer: &Response<Bytes>) -> bool {
-    let said = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media = fields::media_type(answer.headers());
     media == "application/json" || media.ends_with("+json")
 }
 
@@ -54,6 +53,7 @@ pub(super) fn is_refusal(status: StatusCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::CONTENT_TYPE;
 
     fn answer(content_type: &str, body: &str) -> Response<Bytes> {
         Response::builder().header(CONTENT_TYPE, content_type).body(body.to_owned().into()).unwrap()
@@ -64,6 +64,7 @@ mod tests {
         let read =
             |content_type, body| json::<Map<String, Value>>(&answer(content_type, body)).map(|object| object.len());
         assert_eq!(read("application/json; charset=utf-8", r#"{"a":1}"#), Ok(1));
+        assert_eq!(read("Application/JSON; x=caf\u{e9}", r#"{"a":1}"#), Ok(1));
         assert_eq!(read("text/html", ""), Ok(0));
         assert!(read("text/html", "{}").is_err() && read("application/json", "[]").is_err());
     }

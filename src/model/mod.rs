@@ -4,6 +4,7 @@ mod ack;
 mod destination;
 mod disconnect;
 pub mod duration;
+pub mod fields;
 mod headers;
 mod message;
 mod principal;

@@ -5,6 +5,8 @@ mod address;
 mod auth;
 mod authenticator;
 mod authorizer;
+mod forwarded;
+mod host;
 mod jwt;
 mod origin;
 mod rate;
@@ -15,10 +17,11 @@ pub(crate) mod testing;
 mod ticket;
 mod token;
 
-pub use address::{AddressKey, TrustedProxies};
+pub use address::{AddressKey, TrustedProxies, UnknownClient};
 pub use auth::{AnonymousPolicy, AuthSettings};
 pub use authenticator::{Anonymous, AuthError, Authenticator, Credentials, Identity};
 pub use authorizer::{Access, Action, Authorizer, Decision};
+pub use host::{OwnHosts, host_name, is_loopback_name};
 pub use jwt::{JwtAuthenticator, JwtSettings, Minter};
 pub use origin::{Origin, OriginError, OriginPolicy, OriginSettings};
 pub use rate::{

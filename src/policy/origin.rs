@@ -1,5 +1,6 @@
 //! Which web pages may use an endpoint.
 
+use super::host::{self, HostRule};
 use crate::model::SettingsError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,8 +11,9 @@ use std::str::FromStr;
 #[serde(default, deny_unknown_fields)]
 pub struct OriginSettings {
     /// Origins beside the own one: `https://app.example.com`, `https://*.example.com` (any depth of sub-domains),
-    /// `http://localhost:*` (any port), `null` (sandboxed pages and files), or `*` for every page on the web, which
-    /// demands `credentials = false`. Default: none.
+    /// `http://localhost:*` (any port), those of apps (`capacitor://localhost`, `chrome-extension://id`, `file://`), `null`
+    /// (sandboxed pages and files), or `*` for all of these and every page on the web, which demands `credentials = false`.
+    /// `ws` and `wss` are the same as `http` and `https`. Default: none.
     pub allowed: Vec<String>,
     /// Whether foreign pages may send cookies and other credentials. sockjs-client's XHR transports always do, and
     /// fail cross-origin without. Default true.
@@ -27,7 +29,7 @@ impl Default for OriginSettings {
 /// An origin that is not one, or a combination that would open every user's session to every page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OriginError {
-    /// Neither `scheme://host`, `scheme://host:port`, `null` nor `*`.
+    /// Neither `scheme://host`, `scheme://host:port`, an app's `scheme://`, `null` nor `*`.
     Malformed(String),
     /// `*` together with credentials.
     AnyWithCredentials,
@@ -38,7 +40,7 @@ impl fmt::Display for OriginError {
         match self {
             Self::Malformed(origin) => write!(
                 f,
-                "\"{origin}\" is no origin; expected scheme://host, scheme://host:port, scheme://*.host, \"null\" or \"*\""
+                "\"{origin}\" is no origin; expected scheme://host, scheme://host:port, scheme://*.host, file://, \"null\" or \"*\""
             ),
             Self::AnyWithCredentials => f.write_str(
                 "\"*\" together with credentials would let every page on the web act for its visitor; \
@@ -75,8 +77,11 @@ impl OriginPolicy {
 
     /// Whether a page of `origin` (the header's value) may use an endpoint whose own origin is `own`.
     pub fn allows(&self, origin: &str, own: Option<&Origin>) -> bool {
+        if self.rules.contains(&Rule::Any) {
+            return true;
+        }
         if origin == "null" {
-            return self.rules.iter().any(|rule| matches!(rule, Rule::Null | Rule::Any));
+            return self.rules.contains(&Rule::Null);
         }
         let Ok(origin) = origin.parse::<Origin>() else { return false };
         own == Some(&origin) || self.rules.iter().any(|rule| rule.matches(&origin))
@@ -121,8 +126,8 @@ impl fmt::Display for Origin {
 
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
-        "http" | "ws" => Some(80),
-        "https" | "wss" => Some(443),
+        "http" => Some(80),
+        "https" => Some(443),
         _ => None,
     }
 }
@@ -142,17 +147,25 @@ impl FromStr for Origin {
     }
 }
 
-/// Splits `scheme://host[:port]`, refusing whatever else a URL may have.
+/// Splits `scheme://host[:port]`, refusing whatever else a URL may have but a slash behind it, which some apps send.
 fn split(text: &str) -> Option<(String, String, Option<&str>)> {
     let (scheme, authority) = text.split_once("://")?;
-    let port_at = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
-    let (host, port) = match port_at {
-        Some(at) => (&authority[..at], Some(&authority[at + 1..])),
-        None => (authority, None),
-    };
-    let scheme_ok = !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    let host_ok = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._*[]:".contains(c));
-    (scheme_ok && host_ok).then(|| (scheme.to_ascii_lowercase(), host.to_ascii_lowercase(), port))
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let is_scheme = !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let scheme = is_scheme.then(|| page_scheme(scheme.to_ascii_lowercase()))?;
+    let (host, port) = host::split(authority)?;
+    // `file://` and `content://` have no host; the web's origins do.
+    let has_host = !host.is_empty() || (authority.is_empty() && default_port(&scheme).is_none());
+    has_host.then_some((scheme, host, port))
+}
+
+/// The scheme of the page: some clients say the one of the socket that they open.
+fn page_scheme(scheme: String) -> String {
+    match scheme.as_str() {
+        "ws" => "http".to_owned(),
+        "wss" => "https".to_owned(),
+        _ => scheme,
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,14 +173,6 @@ enum Rule {
     Any,
     Null,
     Pattern { scheme: String, host: HostRule, port: PortRule },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum HostRule {
-    Any,
-    /// With its leading dot.
-    SubdomainOf(String),
-    Exactly(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,22 +201,13 @@ impl fmt::Display for Rule {
         match host {
             HostRule::Any => write!(f, "{scheme}://*")?,
             HostRule::SubdomainOf(suffix) => write!(f, "{scheme}://*{suffix}")?,
+            HostRule::Exactly(host) if host.is_empty() => return write!(f, "{scheme}:"),
             HostRule::Exactly(host) => write!(f, "{scheme}://{host}")?,
         }
         match port {
             PortRule::Any => f.write_str(":*"),
             PortRule::Exactly(Some(port)) if default_port(scheme) != Some(*port) => write!(f, ":{port}"),
             PortRule::Exactly(_) => Ok(()),
-        }
-    }
-}
-
-impl HostRule {
-    fn matches(&self, host: &str) -> bool {
-        match self {
-            Self::Any => true,
-            Self::SubdomainOf(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
-            Self::Exactly(wanted) => host == wanted,
         }
     }
 }
@@ -244,12 +240,7 @@ fn parse_pattern(text: &str) -> Option<Rule> {
         Some(port) => PortRule::Exactly(Some(port.parse().ok()?)),
         None => PortRule::Exactly(default_port(&scheme)),
     };
-    let host = match host.strip_prefix('*') {
-        Some("") => HostRule::Any,
-        Some(suffix) if suffix.starts_with('.') && !suffix.contains('*') => HostRule::SubdomainOf(suffix.to_owned()),
-        None if !host.contains('*') => HostRule::Exactly(host),
-        _ => return None,
-    };
+    let host = HostRule::new(host)?;
     Some(Rule::Pattern { scheme, host, port })
 }
 
@@ -266,7 +257,9 @@ mod tests {
     fn without_a_list_only_the_own_origin_is_allowed() {
         let own = Origin::of_request("https", "good.com");
         let allows = |origin| policy(&[]).allows(origin, own.as_ref());
-        for origin in ["https://good.com", "https://GOOD.com:443"] {
+        for origin in
+            ["https://good.com", "https://GOOD.com:443", "https://good.com/", "wss://good.com", "WSS://good.com:443/"]
+        {
             assert!(allows(origin), "{origin}");
         }
         for origin in [
@@ -276,7 +269,11 @@ mod tests {
             "https://evil-good.com",
             "http://good.com",
             "https://good.com:8443",
-            "https://good.com/",
+            "https://good.com//",
+            "https://good.com/x",
+            "ws://good.com",
+            "file://",
+            "https://",
             "https://user@good.com",
             "good.com",
             "",
@@ -303,6 +300,40 @@ mod tests {
     fn null_is_allowed_only_by_its_name() {
         assert!(policy(&["null"]).allows("null", None));
         assert!(!policy(&["https://*"]).allows("null", None));
+    }
+
+    #[test]
+    fn origins_of_apps_are_allowed_where_they_are_listed() {
+        let origins = [
+            "file://",
+            "content://",
+            "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
+            "moz-extension://c0b5e1f0-2d4f-4a3a-9e8d-0123456789ab",
+            "app://",
+        ];
+        let listed = policy(&origins);
+        for (at, origin) in origins.iter().enumerate() {
+            let (others, own) = (policy(&[origins[..at].to_vec(), origins[at + 1..].to_vec()].concat()), None);
+            assert!(
+                listed.allows(origin, own) && !others.allows(origin, own) && !policy(&[]).allows(origin, own),
+                "{origin}"
+            );
+        }
+        assert!(listed.allows("file:///", None) && policy(&["chrome-extension://*"]).allows(origins[5], None));
+        assert!(!listed.allows("file://host", None) && !policy(&["https://*"]).allows("file://", None));
+        assert_eq!(policy(&["file://", "tauri://localhost"]).frame_ancestors(), "'self' file: tauri://localhost");
+    }
+
+    #[test]
+    fn a_star_is_every_origin_whatever_it_looks_like() {
+        let settings = OriginSettings { allowed: vec!["*".into()], credentials: false };
+        let any = OriginPolicy::new(&settings).unwrap();
+        for origin in ["https://any.where", "file://", "null", "app://x", "wss://a:1", "test", ""] {
+            assert!(any.allows(origin, None), "{origin}");
+        }
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Where a token may be.
 
 use super::{AuthError, is_ticket};
-use crate::model::{Headers, Secret, SettingsError};
+use crate::model::{Headers, Secret, SettingsError, fields};
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, COOKIE};
 use serde::{Deserialize, Serialize};
 
 /// The longest token in bytes. A longer one is refused before anything of it is looked at.
@@ -46,14 +45,13 @@ impl TokenSettings {
     /// The token of an HTTP request: `Authorization: Bearer ...` (RFC 6750, section 2.1), or the query parameter `ticket` if it is
     /// one, or the query parameter, or the cookie, where those have a name. `query` is what stands behind the question mark.
     pub fn token_from_request(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Option<Secret>, AuthError> {
-        let header = headers.get(AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
-        if header.is_some() {
-            return checked(header);
-        }
+        // A token that is no text is a bad one, not none.
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let header = || fields::credentials(headers, "bearer").map(text);
         let ticket = || parameter(query?, TICKET).filter(|value| is_ticket(value));
         let named = || parameter(query?, self.query_parameter.as_deref()?);
-        let cookie = || cookie(headers, self.cookie.as_deref()?);
-        checked(ticket().or_else(named).or_else(cookie).as_deref())
+        let cookie = || fields::cookie(headers, self.cookie.as_deref()?).map(text);
+        checked(header().or_else(ticket).or_else(named).or_else(cookie).as_deref())
     }
 
     /// Refuses names that no query and no cookie can have.
@@ -79,12 +77,6 @@ fn bearer(value: &str) -> Option<&str> {
 
 fn parameter(query: &str, name: &str) -> Option<String> {
     form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-}
-
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
 fn is_name(name: &str) -> bool {
@@ -139,6 +131,22 @@ mod tests {
         assert_eq!(request(&cookie, &cookies, "access_token=q").as_deref(), Some("c"));
         let header = [("authorization", "Bearer h"), ("cookie", "session=c")];
         assert_eq!(request(&cookie, &header, "").as_deref(), Some("h"));
+    }
+
+    #[test]
+    fn a_token_is_found_beside_what_is_no_text_and_one_that_is_none_is_a_bad_one() {
+        let settings = TokenSettings { cookie: Some("session".into()), ..TokenSettings::default() };
+        let request = |lines: &[(&'static str, &[u8])]| {
+            let value = |bytes: &[u8]| http::HeaderValue::from_bytes(bytes).unwrap();
+            let headers = lines.iter().map(|(name, bytes)| (name.parse().unwrap(), value(bytes))).collect();
+            settings.token_from_request(&headers, None).unwrap().map(|token| token.expose().to_owned())
+        };
+        assert_eq!(request(&[("cookie", b"theme=caf\xe9; session=c")]).as_deref(), Some("c"));
+        assert_eq!(request(&[("authorization", b"Basic \xff"), ("authorization", b"Bearer t")]).as_deref(), Some("t"));
+        assert_eq!(
+            request(&[("authorization", b"Bearer t\xff"), ("cookie", b"session=c")]).as_deref(),
+            Some("t\u{fffd}")
+        );
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use super::ServerSettings;
 use super::admission::{Admission, Connections, Permit};
 use super::connection::{Shared, Transportable, serve};
+use super::names::Names;
 use crate::hooks::Hooks;
 use crate::node::{Byway, Drained, now};
-use crate::policy::TrustedProxies;
+use crate::policy::{OwnHosts, TrustedProxies};
 use futures_util::future::{join, join_all, pending};
 use poem::{Endpoint, IntoEndpoint, IntoResponse};
 use std::convert::Infallible;
@@ -71,7 +72,7 @@ impl Server {
         self
     }
 
-    /// Exempts these peers from the limit on connections of one address.
+    /// Exempts these peers from the limit on connections of one address, and lets them pass on any `Host`.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.trusted_proxies = proxies;
         self
@@ -105,6 +106,10 @@ impl Server {
     /// Serves `app` until `stop` is ready; then accepts no more, drains the endpoints, and answers what is under way,
     /// within `drain_timeout`.
     ///
+    /// # Errors
+    ///
+    /// `InvalidInput` where `hosts` has what is no name.
+    ///
     /// Cancel safety: when dropped, it stops accepting; connections go on in their own tasks.
     pub async fn serve<E>(self, listener: TcpListener, app: E, stop: impl Future<Output = ()>) -> io::Result<Stopped>
     where
@@ -113,7 +118,10 @@ impl Server {
         <E::Endpoint as Endpoint>::Output: IntoResponse,
     {
         let local = listener.local_addr()?;
-        let shared = Shared::new(app, self.settings.clone(), local);
+        let hosts = OwnHosts::new(&self.settings.hosts);
+        let hosts = hosts.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let names = Names { hosts, listen: local.ip(), proxies: self.trusted_proxies.clone() };
+        let shared = Shared::new(app, self.settings.clone(), local, names);
         let (stopping, _) = watch::channel(false);
         let mut acceptor = Acceptor {
             admission: Admission::new(

@@ -2,11 +2,13 @@
 
 use super::ServerSettings;
 use super::admission::Permit;
+use super::deadline::HeadTimer;
 use super::guarded::{Guarded, MIN_BUFFER};
 use super::head::Asked;
 use super::held::Answer;
+use super::names::Names;
 use crate::node::{Io, Upgraded};
-use crate::transport::{RawUpgrade, Waits};
+use crate::transport::{HostIsOwn, RawUpgrade, Waits};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, pending};
 use http::{HeaderValue, StatusCode, header};
@@ -14,7 +16,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use poem::endpoint::DynEndpoint;
 use poem::web::{LocalAddr, RemoteAddr};
@@ -41,22 +43,23 @@ pub(super) struct Shared {
     app: Box<dyn DynEndpoint<Output = Response>>,
     pub(super) settings: ServerSettings,
     local: SocketAddr,
+    names: Names,
     http: http1::Builder,
 }
 
 impl Shared {
-    pub(super) fn new<E>(app: E, settings: ServerSettings, local: SocketAddr) -> Self
+    pub(super) fn new<E>(app: E, settings: ServerSettings, local: SocketAddr, names: Names) -> Self
     where
         E: IntoEndpoint<Endpoint: Endpoint<Output: IntoResponse> + 'static>,
     {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(settings.header_timeout)
+        // Each connection has a timer of its own, which knows better; here the time-out is switched on.
+        http.header_read_timeout(settings.header_timeout)
             .max_headers(settings.max_headers)
             // The limit proper: the buffer may take more in its last read, and `Framing` looks no further than the limit.
             .max_header_size(settings.max_head_bytes.max(MIN_BUFFER))
             .max_buf_size(settings.max_head_bytes.max(MIN_BUFFER));
-        Self { app: Box::new(App(app.into_endpoint())), settings, local, http }
+        Self { app: Box::new(App(app.into_endpoint())), settings, local, names, http }
     }
 }
 
@@ -141,7 +144,9 @@ impl Caller {
     ) -> hyper::Result<Option<(Answer, Guarded<S>)>> {
         let stuck = stream.stuck();
         let service = service_fn(|request| self.call::<S>(request));
-        let mut connection = self.shared.http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut http = self.shared.http.clone();
+        http.timer(HeadTimer::new(stream.progress(), &self.shared.settings));
+        let mut connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let held = tokio::select! {
             held = poll_fn(|cx| self.poll_until_held(&mut connection, &stuck, cx)) => Some(held?),
             _ = stopping.wait_for(|stopping| *stopping) => None,
@@ -212,14 +217,16 @@ impl Caller {
         mut request: http::Request<Incoming>,
     ) -> Result<BoxFuture<'_, poem::Result<Response>>, http::Response<Body>> {
         if request.uri().path_and_query().is_some_and(|t| t.as_str().len() > self.shared.settings.max_target_bytes) {
-            return Err(refusal(StatusCode::URI_TOO_LONG));
+            return Err(refusal(StatusCode::URI_TOO_LONG, ""));
         }
+        self.shared.names.check(&request, self.peer.ip()).map_err(|(status, text)| refusal(status, text))?;
         let upgrade = request.headers().contains_key(header::UPGRADE).then(|| self.upgrade::<S>(&mut request));
         let local = LocalAddr(Addr::SocketAddr(self.shared.local));
         let remote = RemoteAddr(Addr::SocketAddr(self.peer));
         let scheme = S::SCHEME.parse().unwrap_or(http::uri::Scheme::HTTP);
         let mut request = Request::from((request, local, remote, scheme));
         request.set_data(Waits);
+        request.set_data(HostIsOwn);
         if let Some(upgrade) = upgrade {
             request.set_data(RawUpgrade::new(upgrade));
         }
@@ -240,15 +247,19 @@ impl Caller {
     }
 }
 
-fn refusal(status: StatusCode) -> http::Response<Body> {
-    Response::builder().status(status).header(header::CONNECTION, "close").finish().into()
+fn refusal(status: StatusCode, text: &'static str) -> http::Response<Body> {
+    let response = Response::builder().status(status).header(header::CONNECTION, "close");
+    match text {
+        "" => response.finish().into(),
+        text => response.content_type("text/plain; charset=utf-8").body(text).into(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::admission::{Admission, Connections};
     use super::*;
-    use crate::policy::TrustedProxies;
+    use crate::policy::{OwnHosts, TrustedProxies};
     use crate::transport::Held;
     use std::net::Ipv4Addr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -269,11 +280,12 @@ mod tests {
     }
 
     async fn serve_one(stream: DuplexStream) {
-        let (peer, local) = ((Ipv4Addr::LOCALHOST, 1).into(), (Ipv4Addr::LOCALHOST, 2).into());
+        let [peer, local] = [1, 2].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let admission = Admission::new(1, 1, TrustedProxies::default(), Arc::<Connections>::default());
         let permit = Arc::new(admission.admit(Ipv4Addr::LOCALHOST.into()).unwrap());
         let app = poem::Route::new().at("/held", held);
-        let shared = Arc::new(Shared::new(app, ServerSettings::default(), local));
+        let names = Names { hosts: OwnHosts::default(), listen: local.ip(), proxies: TrustedProxies::default() };
+        let shared = Arc::new(Shared::new(app, ServerSettings::default(), local, names));
         let (_stopping, stopping) = watch::channel(false);
         serve(shared, stream, peer, permit, stopping).await;
     }
@@ -282,7 +294,7 @@ mod tests {
     async fn a_held_answer_loses_nothing_of_what_the_peer_was_sent_before_and_is_slow_to_take() {
         let (mut client, server) = duplex(16);
         let server = tokio::spawn(serve_one(server));
-        let head = "POST /held HTTP/1.1\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+        let head = "POST /held HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
         client.write_all(head.as_bytes()).await.unwrap();
         client.write_all(b"body").await.unwrap();
         // The server runs until it waits for this client, before anything is read.

@@ -5,11 +5,15 @@
 //! `Content-Length`s twice; here all three are errors, and so is a second `Host`. Sans-IO: [`Framing`] looks at the bytes of a connection on their
 //! way to hyper and follows them from head to body to head.
 
+use super::deadline::Awaited;
+
 /// Follows the requests of one connection.
 #[derive(Debug)]
 pub(super) struct Framing {
     state: State,
     max_head: usize,
+    /// A head came to its end.
+    has_had_a_head: bool,
 }
 
 /// Why the bytes are refused: they are not framed in the one way that every reader understands.
@@ -43,7 +47,16 @@ const MAX_SIZE_LINE: usize = 64;
 
 impl Framing {
     pub(super) fn new(max_head: usize) -> Self {
-        Self { state: State::Head(Vec::new()), max_head }
+        Self { state: State::Head(Vec::new()), max_head, has_had_a_head: false }
+    }
+
+    /// What of a head is to come next.
+    pub(super) fn awaits(&self) -> Awaited {
+        match &self.state {
+            State::Head(head) if !head.is_empty() => Awaited::Rest,
+            State::Head(_) if !self.has_had_a_head => Awaited::First,
+            _ => Awaited::Next,
+        }
     }
 
     /// True when the bytes so far end with a request's end.
@@ -96,6 +109,7 @@ impl Framing {
             }
             if head.ends_with(b"\r\n\r\n") {
                 self.state = after_head(head)?;
+                self.has_had_a_head = true;
                 return Ok(at + 1);
             }
             if head.len() > self.max_head {
@@ -262,6 +276,22 @@ mod tests {
     fn what_is_refused_begins_at_its_own_head_not_at_its_predecessor_s() {
         let first = "GET / HTTP/1.1\r\n\r\n";
         assert_eq!(refused_at(&format!("{first}GET / HTTP/1.1\n\n")), Some(first.len()));
+    }
+
+    #[test]
+    fn what_is_awaited_is_a_first_head_the_rest_of_one_or_another_request() {
+        let mut framing = Framing::new(1024);
+        for (bytes, awaited) in [
+            ("\r\n", Awaited::First),
+            ("P", Awaited::Rest),
+            ("OST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", Awaited::Next),
+            ("x", Awaited::Next),
+            ("GET", Awaited::Rest),
+            (" / HTTP/1.1\r\n\r\n", Awaited::Next),
+        ] {
+            framing.feed(bytes.as_bytes()).unwrap();
+            assert_eq!(framing.awaits(), awaited, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The stream that hyper reads from and writes to, or nobody but us while a response is held.
 
 use super::ServerSettings;
+use super::deadline::Progress;
 use super::framing::Framing;
 use super::stall::StallGuard;
 use std::future::Future;
@@ -17,6 +18,7 @@ use tokio::time::{Sleep, sleep};
 pub(super) struct Guarded<S> {
     stream: StallGuard<S>,
     framing: Framing,
+    progress: Progress,
     /// Read and looked at, but not handed out.
     unread: Vec<u8>,
     /// A request was refused: nothing behind it is looked at, and hyper gets this instead, then an end.
@@ -38,7 +40,12 @@ impl<S> Guarded<S> {
     pub(super) fn new(stream: S, settings: &ServerSettings) -> Self {
         let framing = Framing::new(settings.max_head_bytes.max(MIN_BUFFER));
         let stream = StallGuard::new(stream, settings.write_timeout);
-        Self { stream, framing, unread: Vec::new(), refused: None, lingering: None }
+        Self { stream, framing, progress: Progress::default(), unread: Vec::new(), refused: None, lingering: None }
+    }
+
+    /// What the peer is waited for to send.
+    pub(super) fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// True while the peer takes no more of what was written.
@@ -84,6 +91,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
             buf.set_filled(before + at);
             self.put_refusal(REFUSED, buf);
         }
+        self.progress.set(self.framing.awaits());
         Poll::Ready(Ok(()))
     }
 

@@ -1,5 +1,6 @@
 //! The head of an answer that is sent without hyper (RFC 9112), and how its body is framed. Sans-IO.
 
+use crate::model::fields;
 use http::{HeaderMap, StatusCode, Version, header};
 use std::fmt::Display;
 use std::time::SystemTime;
@@ -34,16 +35,10 @@ impl Asked {
     /// Reads a request's version, and what it says of the connection (RFC 9112, section 9.3).
     pub(super) fn by<B>(request: &http::Request<B>) -> Self {
         let version = request.version();
-        let listed = |token| lists(request.headers(), token);
+        let listed = |token| fields::has_token(request.headers(), header::CONNECTION, token);
         let keep_alive = !listed("close") && (version >= Version::HTTP_11 || listed("keep-alive"));
         Self { version, keep_alive }
     }
-}
-
-/// Whether `Connection` has this token.
-fn lists(headers: &HeaderMap, token: &str) -> bool {
-    let lists = headers.get_all(header::CONNECTION).into_iter().filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|listed| listed.trim().eq_ignore_ascii_case(token))
 }
 
 impl Head {
@@ -57,7 +52,7 @@ impl Head {
     /// Takes in what was not known before: the status, and more fields.
     pub(super) fn complete(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = status;
-        self.asked.keep_alive &= !lists(headers, "close");
+        self.asked.keep_alive &= !fields::has_token(headers, header::CONNECTION, "close");
         let of_connection = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::DATE];
         for (name, value) in headers.iter().filter(|(name, _)| !of_connection.contains(name)) {
             self.field(name, value.as_bytes());

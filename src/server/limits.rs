@@ -73,6 +73,7 @@ const OF_SERVER: &[LimitKind] = &[
         &["server.max_head_bytes", "server.max_headers", "server.max_target_bytes", "server.header_timeout"],
         &[],
     ),
+    row("Idle connections", &["server.keep_alive_timeout"], &[]),
     row("Answers that nobody takes", &["server.write_timeout"], &[]),
 ];
 

@@ -4,7 +4,7 @@ mod hooks;
 
 use super::{ApiCounts, Connections, Mounted};
 use crate::hooks::Hooks;
-use crate::model::{Disconnect, Transport};
+use crate::model::{Disconnect, Transport, fields};
 use crate::node::Stats;
 use http::{StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -44,7 +44,11 @@ impl Endpoint for Metrics {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let open = request.header(header::ACCEPT).is_some_and(|accept| accept.contains(OPEN_METRICS));
+        let weight = |wanted: &str| {
+            let mut accepted = fields::weighted(request.headers(), header::ACCEPT);
+            accepted.find(|(media, _)| media == wanted).map_or(0, |(_, weight)| weight)
+        };
+        let open = weight(OPEN_METRICS) > 0 && weight(OPEN_METRICS) >= weight("text/plain");
         let content_type = match open {
             true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             false => "text/plain; version=0.0.4; charset=utf-8",

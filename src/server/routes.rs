@@ -1,12 +1,13 @@
 //! What the binary serves, put together.
 
 use super::assets::assets;
+use super::bodiless::get;
 use super::metrics::Metrics;
 use super::{Admin, ApiCounts, ApiSettings, CommonSettings, Connections, Health, Mounted, admin, api};
 use crate::hooks::Hooks;
 use http::{StatusCode, header};
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem::{EndpointExt, IntoEndpoint, Response, Route, get};
+use poem::{EndpointExt, IntoEndpoint, Response, Route};
 use std::sync::Arc;
 
 /// Everything that the binary serves.

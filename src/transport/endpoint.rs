@@ -85,14 +85,15 @@ fn feed_url(node: Arc<Node>, request: Request, path: &str) -> BoxFuture<'static,
     if node.feeds().is_none() {
         return ready(respond::not_found()).boxed();
     }
-    if let Some(refusal) = origin::refuse_foreign(&node, &request) {
-        return ready(refusal).boxed();
-    }
-    let exchange = Exchange { node, request, session: String::new(), cors: Cors::Xhr };
+    let exchange = match Exchange::admit(node, request, "", Cors::Xhr) {
+        Ok(exchange) => exchange,
+        Err(refusal) => return ready(refusal).boxed(),
+    };
     let response = match *exchange.request.method() {
         Method::GET => return feed::feed(exchange, path.to_owned()).boxed(),
+        Method::HEAD => return feed::head(exchange, path.to_owned()).boxed(),
         Method::OPTIONS => preflight(&exchange, "OPTIONS, GET"),
-        _ => respond::method_not_allowed("OPTIONS, GET"),
+        _ => respond::method_not_allowed("OPTIONS, GET, HEAD"),
     };
     ready(response).boxed()
 }
@@ -102,13 +103,14 @@ fn session_url(node: Arc<Node>, request: Request, session: &str, transport: &str
     let Some(row) = TABLE.iter().find(|row| row.name == transport && row.is_on(&node)) else {
         return ready(respond::not_found()).boxed();
     };
-    if let Some(refusal) = origin::refuse_foreign(&node, &request) {
-        return ready(refusal).boxed();
-    }
-    let exchange = Exchange { node, request, session: session.to_owned(), cors: row.cors };
-    let response = match exchange.request.method() {
-        method if *method == row.method => return (row.call)(exchange),
-        &Method::OPTIONS if row.cors == Cors::Xhr => preflight(&exchange, row.allowed()),
+    let exchange = match Exchange::admit(node, request, session, row.cors) {
+        Ok(exchange) => exchange,
+        Err(refusal) => return ready(refusal).boxed(),
+    };
+    let response = match (exchange.request.method(), row.head) {
+        (method, _) if *method == row.method => return (row.call)(exchange),
+        (&Method::HEAD, Some(head)) => head(&exchange),
+        (&Method::OPTIONS, _) if row.cors == Cors::Xhr => preflight(&exchange, row.allowed()),
         _ => respond::method_not_allowed(row.allowed()),
     };
     ready(response).boxed()
@@ -122,7 +124,7 @@ impl Row {
 
     fn allowed(&self) -> &'static str {
         match (self.method == Method::GET, self.cors) {
-            (true, _) => "GET",
+            (true, _) => "GET, HEAD",
             (false, Cors::Xhr) => "OPTIONS, POST",
             (false, _) => "POST",
         }
@@ -146,8 +148,8 @@ fn root(node: Arc<Node>, request: Request) -> Response {
         return raw_websocket(node, request);
     }
     match *request.method() {
-        Method::GET => respond::text(StatusCode::OK, GREETING),
-        _ => respond::method_not_allowed("GET"),
+        Method::GET | Method::HEAD => respond::text(StatusCode::OK, GREETING),
+        _ => respond::method_not_allowed("GET, HEAD"),
     }
 }
 
@@ -155,13 +157,10 @@ fn raw_websocket(node: Arc<Node>, request: Request) -> Response {
     if !websocket_is_on(&node, Transport::RawWebsocket) {
         return respond::not_found();
     }
-    if request.method() != Method::GET {
-        return respond::method_not_allowed("GET");
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return respond::method_not_allowed("GET, HEAD");
     }
-    if let Some(refusal) = origin::refuse_foreign(&node, &request) {
-        return refusal;
-    }
-    websocket::raw(Exchange { node, request, session: String::new(), cors: Cors::None })
+    Exchange::admit(node, request, "", Cors::None).map_or_else(|refusal| refusal, websocket::raw)
 }
 
 fn websocket_is_on(node: &Node, transport: Transport) -> bool {
@@ -169,23 +168,23 @@ fn websocket_is_on(node: &Node, transport: Transport) -> bool {
 }
 
 fn info_url(node: Arc<Node>, request: Request) -> Response {
-    if let Some(refusal) = origin::refuse_foreign(&node, &request) {
-        return refusal;
-    }
-    let exchange = Exchange { node, request, session: String::new(), cors: Cors::Xhr };
+    let exchange = match Exchange::admit(node, request, "", Cors::Xhr) {
+        Ok(exchange) => exchange,
+        Err(refusal) => return refusal,
+    };
     match *exchange.request.method() {
-        Method::GET => info::info(&exchange),
+        Method::GET | Method::HEAD => info::info(&exchange),
         Method::OPTIONS => preflight(&exchange, "OPTIONS, GET"),
-        _ => respond::method_not_allowed("OPTIONS, GET"),
+        _ => respond::method_not_allowed("OPTIONS, GET, HEAD"),
     }
 }
 
 fn iframe_url(node: &Node, request: &Request) -> Response {
-    if let Some(refusal) = origin::refuse_foreign(node, request) {
+    if let Err(refusal) = origin::check(node, request) {
         return refusal;
     }
     match *request.method() {
-        Method::GET => iframe::page(node, request),
-        _ => respond::method_not_allowed("GET"),
+        Method::GET | Method::HEAD => iframe::page(node, request),
+        _ => respond::method_not_allowed("GET, HEAD"),
     }
 }

@@ -1,28 +1,36 @@
 //! One request, with what every transport needs to know of it.
 
 use super::Cors;
-use super::request::{BodyError, client_address, peer_address, read_body};
-use super::respond;
-use crate::model::{Principal, Transport};
+use super::request::{BodyError, client_address, read_body};
+use super::{origin, respond};
+use crate::model::{Principal, Transport, fields};
 use crate::node::{Node, OpenError, Opening};
-use crate::policy::Origin;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Request, Response};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A request that passed the endpoint's checks.
 pub(super) struct Exchange {
     pub(super) node: Arc<Node>,
     pub(super) request: Request,
+    /// Whose request it is: the peer's, or of whom a trusted proxy speaks.
+    pub(super) client: IpAddr,
     /// The session id in the URL; empty for the endpoint's own URLs.
     pub(super) session: String,
     pub(super) cors: Cors,
 }
 
 impl Exchange {
-    pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {
-        header(self.request.headers(), name)
+    /// Lets a request in that no foreign page makes, and whose client's address is known.
+    pub(super) fn admit(node: Arc<Node>, request: Request, session: &str, cors: Cors) -> Result<Self, Response> {
+        origin::check(&node, &request)?;
+        let client = client_address(&node.proxies, &request).map_err(|unknown| {
+            node.refused("client_address");
+            respond::closing(respond::text(StatusCode::BAD_REQUEST, format!("{unknown}.\n")))
+        })?;
+        Ok(Self { node, request, client, session: session.to_owned(), cors })
     }
 
     pub(super) fn query(&self) -> &str {
@@ -34,11 +42,10 @@ impl Exchange {
     }
 
     pub(super) fn opening(&self, transport: Transport) -> Opening {
-        let remote = client_address(&self.node.proxies, &self.request);
         Opening {
             transport,
             principal: self.principal().cloned(),
-            remote,
+            remote: self.client,
             protocol: None,
             token: self.node.token(self.request.headers(), self.request.uri().query()),
         }
@@ -69,9 +76,10 @@ impl Exchange {
             }
         }
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
-        let wanted = self.request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS);
-        if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        for wanted in self.request.headers().get_all(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+            if !wanted.is_empty() {
+                headers.append(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+            }
         }
     }
 
@@ -80,10 +88,9 @@ impl Exchange {
         if !self.node.settings.sockjs.jsessionid {
             return;
         }
-        let cookies = self.header(header::COOKIE).unwrap_or_default();
-        let incoming = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("JSESSIONID="));
-        let cookie = format!("JSESSIONID={}; path=/", incoming.unwrap_or("dummy"));
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        let incoming = fields::cookie(self.request.headers(), "JSESSIONID");
+        let cookie = [b"JSESSIONID=", incoming.unwrap_or(b"dummy"), b"; path=/"].concat();
+        if let Ok(cookie) = HeaderValue::from_bytes(&cookie) {
             headers.insert(header::SET_COOKIE, cookie);
         }
     }
@@ -119,17 +126,4 @@ impl Exchange {
         });
         self.finish(respond::unavailable())
     }
-}
-
-/// A header's value, if it is text.
-pub(super) fn header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// The origin that the request was sent to. Only trusted proxies may say that they were reached by another scheme.
-pub(super) fn own_origin(node: &Node, request: &Request) -> Option<Origin> {
-    let trusted = node.proxies.contains(peer_address(request));
-    let forwarded = request.header("X-Forwarded-Proto").filter(|_| trusted);
-    let scheme = forwarded.map_or_else(|| request.scheme().as_str(), |scheme| scheme.trim());
-    Origin::of_request(scheme, header(request.headers(), header::HOST)?)
 }

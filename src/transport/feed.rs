@@ -1,13 +1,13 @@
 //! `GET /feed/...`: topics for those who only listen and speak nothing but HTTP. docs/feeds.md says how it looks to them.
 
 use super::exchange::Exchange;
-use super::request::client_address;
 use super::{Held, held, respond};
-use crate::model::{DestinationPattern, Transport};
+use crate::model::{DestinationPattern, Transport, fields};
 use crate::node::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Node, Polled};
+use crate::protocol::feed::Format;
 use async_stream::stream;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::{Body, Response};
 use std::borrow::Cow;
 use std::io;
@@ -25,13 +25,26 @@ pub(super) fn path(path: &str) -> Option<&str> {
 }
 
 /// Answers for the feed of what `path` and the query name.
-pub(super) async fn feed(mut exchange: Exchange, path: String) -> Response {
+pub(super) async fn feed(exchange: Exchange, path: String) -> Response {
+    respond_with(exchange, path, async |asked, exchange, feeds| asked.answer(exchange, feeds).await).await
+}
+
+/// The head of such an answer. No feed is opened.
+pub(super) async fn head(exchange: Exchange, path: String) -> Response {
+    respond_with(exchange, path, async |asked, exchange, feeds| asked.look(exchange, feeds).await).await
+}
+
+async fn respond_with(
+    mut exchange: Exchange,
+    path: String,
+    answer: impl AsyncFnOnce(Asked, &Exchange, &Feeds) -> Result<Response, FeedRefusal>,
+) -> Response {
     if let Err(refusal) = exchange.discard_body().await {
         return refusal;
     }
     let Some(feeds) = exchange.node.feeds() else { return exchange.finish(respond::not_found()) };
     let answer = match Asked::of(&exchange, &path) {
-        Ok(asked) => asked.answer(&exchange, feeds).await,
+        Ok(asked) => answer(asked, &exchange, feeds).await,
         Err(refusal) => Err(refusal),
     };
     let answer = answer.unwrap_or_else(|refusal| refused(&exchange.node, &refusal));
@@ -42,24 +55,25 @@ pub(super) async fn feed(mut exchange: Exchange, path: String) -> Response {
 struct Asked {
     transport: Transport,
     destinations: Vec<DestinationPattern>,
-    beginning: Beginning,
+    /// The id of the event that the reader has seen last.
+    last_id: Option<String>,
+    /// So many of the past are wanted, where there is no such id.
+    history: Option<usize>,
+    tells_beginning: bool,
     /// How long a poll waits, or a stream lasts, at the most; `None` is as long as it may.
     wait: Option<Duration>,
 }
 
 impl Asked {
     fn of(exchange: &Exchange, path: &str) -> Result<Self, FeedRefusal> {
-        let transport = exchange.header(header::ACCEPT).map_or(Transport::FeedEvents, by_accept);
-        let mut asked = Self { transport, destinations: Vec::new(), beginning: Beginning::Now, wait: None };
+        let transport = by_accept(exchange.request.headers());
+        let (destinations, last_id) = (Vec::new(), last_event_id(exchange));
+        let mut asked = Self { transport, destinations, last_id, history: None, tells_beginning: false, wait: None };
         if !matches!(path, "" | "/") {
             asked.destinations.push(destination(decoded(path))?);
         }
         for (name, value) in form_urlencoded::parse(exchange.query().as_bytes()) {
             asked.parameter(&name, value)?;
-        }
-        // An EventSource comes back to the URL that it had at first, and says where it is in the header.
-        if let Some(id) = last_event_id(exchange) {
-            asked.beginning = Beginning::After(id.to_owned());
         }
         Ok(asked)
     }
@@ -68,50 +82,101 @@ impl Asked {
     fn parameter(&mut self, name: &str, value: Cow<'_, str>) -> Result<(), FeedRefusal> {
         match name {
             "destination" => self.destinations.push(destination(value.into_owned())?),
-            "after" | "last_event_id" if !value.is_empty() => self.beginning = Beginning::After(value.into_owned()),
-            "history" if self.beginning == Beginning::Now => self.beginning = Beginning::Last(number(name, &value)?),
+            "history" => self.history = Some(number(name, &value)?),
             "wait" => self.wait = Some(Duration::from_secs(number(name, &value)?)),
             "format" => self.transport = by_format(&value)?,
+            "opening" => self.tells_beginning = is_event(&value)?,
             _ => {}
         }
         Ok(())
     }
 
-    async fn answer(self, exchange: &Exchange, feeds: &Feeds) -> Result<Response, FeedRefusal> {
-        let Self { transport, destinations, beginning, wait } = self;
-        let request = FeedRequest {
+    fn request(self, exchange: &Exchange, feeds: &Feeds) -> FeedRequest {
+        let Self { transport, destinations, last_id, history, tells_beginning, wait } = self;
+        let comes_back = last_id.is_some();
+        let history = history.map_or(Beginning::Now, Beginning::Last);
+        FeedRequest {
             transport,
-            remote: client_address(&exchange.node.proxies, &exchange.request),
+            remote: exchange.client,
             principal: exchange.principal().cloned(),
             token: feeds.token(exchange.request.headers(), exchange.request.uri().query()),
-            comes_back: last_event_id(exchange).is_some(),
+            comes_back,
             destinations,
-            beginning,
+            beginning: last_id.map_or(history, Beginning::After),
+            tells_beginning,
             wait,
-        };
-        let feed = feeds.open(&exchange.node, request).await?;
-        let max_wait = feeds.settings.max_wait;
+        }
+    }
+
+    async fn answer(self, exchange: &Exchange, feeds: &Feeds) -> Result<Response, FeedRefusal> {
+        let (transport, wait, max_wait) = (self.transport, self.wait, feeds.settings.max_wait);
+        let feed = feeds.open(&exchange.node, self.request(exchange, feeds)).await?;
         Ok(match transport {
             Transport::FeedPoll => poll(exchange, feed, wait.map_or(max_wait, |wait| wait.min(max_wait))).await,
-            _ => respond::held(feed.content_type(), Body::from_bytes_stream(pieces(feed)), Held::Stream),
+            _ => {
+                let (content_type, id) = (feed.content_type(), feed.position());
+                with_position(respond::held(content_type, Body::from_bytes_stream(pieces(feed)), Held::Stream), &id)
+            }
         })
+    }
+
+    async fn look(self, exchange: &Exchange, feeds: &Feeds) -> Result<Response, FeedRefusal> {
+        let content_type = match self.transport {
+            Transport::FeedPoll => respond::JSON,
+            Transport::FeedLines => Format::Lines.content_type(),
+            _ => Format::Events.content_type(),
+        };
+        feeds.look(&exchange.node, self.request(exchange, feeds)).await?;
+        Ok(respond::head_of_stream(content_type))
     }
 }
 
-fn last_event_id(exchange: &Exchange) -> Option<&str> {
-    exchange.header(LAST_EVENT_ID).filter(|id| !id.is_empty())
+/// Where a reader says that it is: in the header, as an `EventSource` does when it comes back to the URL that it had at first;
+/// as one that cannot set headers adds it to that URL; or as the URL had it at first. What is no text is an id all the same.
+fn last_event_id(exchange: &Exchange) -> Option<String> {
+    let header = exchange.request.headers().get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()));
+    let query = |is_meant: fn(&str) -> bool| {
+        let pairs = form_urlencoded::parse(exchange.query().as_bytes());
+        pairs.filter(|(name, value)| is_meant(name) && !value.is_empty()).last().map(|(_, value)| value.into_owned())
+    };
+    let header = header.filter(|id| !id.is_empty()).map(Cow::into_owned);
+    header.or_else(|| query(is_last_event_id)).or_else(|| query(|name| name == "after"))
 }
 
-/// The first media type that is one of a feed's decides; whoever accepts anything gets events.
-fn by_accept(accept: &str) -> Transport {
-    let types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
-    let known = |media: &str| match media {
+/// Every spelling of a last event id in a query: `lastEventId` (Yaffle's polyfill, Mercure), `evs_last_event_id` (amvtek's),
+/// `last_event_id`, `Last-Event-ID`, in any case.
+fn is_last_event_id(name: &str) -> bool {
+    let letters = name.bytes().filter(|byte| !b"-_".contains(byte)).map(|byte| byte.to_ascii_lowercase());
+    let letters: Vec<_> = letters.collect();
+    matches!(letters.strip_prefix(b"evs").unwrap_or(&letters), b"lasteventid")
+}
+
+/// By the weight of those media types that are a feed's, then by their order (RFC 9110, section 12.5.1). Whoever accepts
+/// anything gets events, or what else it does not refuse.
+fn by_accept(headers: &HeaderMap) -> Transport {
+    let known = |(media, weight): (String, u16)| Some((by_media_type(&media)?, weight));
+    let accepted: Vec<_> = fields::weighted(headers, header::ACCEPT).filter_map(known).collect();
+    // Of several that are the same, the last one that is looked at is found.
+    let wanted = accepted.iter().rev().filter(|(_, weight)| *weight > 0).max_by_key(|(_, weight)| *weight);
+    let is_refused = |feed: &Transport| accepted.iter().any(|(refused, _)| refused == feed);
+    let usual = || Transport::FEEDS.into_iter().find(|feed| !is_refused(feed));
+    wanted.map(|(feed, _)| *feed).or_else(usual).unwrap_or(Transport::FeedEvents)
+}
+
+fn by_media_type(media: &str) -> Option<Transport> {
+    match media {
         "text/event-stream" => Some(Transport::FeedEvents),
         "application/x-ndjson" | "application/ndjson" => Some(Transport::FeedLines),
         "application/json" => Some(Transport::FeedPoll),
         _ => None,
-    };
-    types.into_iter().find_map(known).unwrap_or(Transport::FeedEvents)
+    }
+}
+
+fn is_event(opening: &str) -> Result<bool, FeedRefusal> {
+    match opening {
+        "event" => Ok(true),
+        _ => Err(FeedRefusal::bad_request("opening is event, or not there")),
+    }
 }
 
 fn by_format(format: &str) -> Result<Transport, FeedRefusal> {
@@ -160,17 +225,21 @@ async fn poll(exchange: &Exchange, feed: Feed, wait: Duration) -> Response {
 }
 
 fn polled(polled: Polled) -> Result<Response, FeedRefusal> {
-    let (mut response, id) = match polled {
+    let (response, id) = match polled {
         Polled::Messages { list, id } => (respond::content(respond::JSON, list), id),
         Polled::Nothing { id } => (Response::builder().status(StatusCode::NO_CONTENT).finish(), id),
         Polled::Ended(disconnect) => return Err(disconnect.into()),
     };
+    Ok(with_position(response, &id))
+}
+
+fn with_position(mut response: Response, id: &str) -> Response {
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(LAST_EVENT_ID, id);
     }
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Last-Event-ID"));
-    Ok(response)
+    response
 }
 
 fn refused(node: &Node, refusal: &FeedRefusal) -> Response {

@@ -1,7 +1,7 @@
 //! The page for the iframe transports, and the client library that it runs.
 
-use super::exchange::header;
 use super::respond;
+use crate::model::fields;
 use crate::node::Node;
 use crate::protocol::sockjs::iframe_page;
 use base64::Engine;
@@ -37,15 +37,15 @@ fn base_path(path: &str) -> &str {
 
 pub(super) fn client_library(request: &Request) -> Response {
     match *request.method() {
-        http::Method::GET => cached(request, respond::JAVASCRIPT, CLIENT.to_vec()),
-        _ => respond::method_not_allowed("GET"),
+        http::Method::GET | http::Method::HEAD => cached(request, respond::JAVASCRIPT, CLIENT.to_vec()),
+        _ => respond::method_not_allowed("GET, HEAD"),
     }
 }
 
 /// An answer for a year, with an entity tag: 304 without a body and its type for whoever has it already.
 fn cached(request: &Request, content_type: &str, body: Vec<u8>) -> Response {
     let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(Sha1::digest(&body)));
-    let known = header(request.headers(), header::IF_NONE_MATCH) == Some(&tag);
+    let known = fields::knows_tag(request.headers(), &tag);
     let mut response = respond::cacheable(match known {
         true => Response::builder().status(StatusCode::NOT_MODIFIED).finish(),
         false => respond::content(content_type, body),

@@ -14,7 +14,17 @@ pub(super) async fn poll(exchange: Exchange) -> Response {
         Err(response) => return response,
     };
     let wrapping = Wrapping { envelope: Envelope::Jsonp { callback }, form: None };
-    let mut response = receive::poll(exchange, Transport::Jsonp, JAVASCRIPT, wrapping).await;
+    as_script(receive::poll(exchange, Transport::Jsonp, JAVASCRIPT, wrapping).await)
+}
+
+pub(super) fn head(exchange: &Exchange) -> Response {
+    match callback_of(exchange) {
+        Ok(_) => as_script(exchange.finish(respond::head_of_stream(JAVASCRIPT))),
+        Err(response) => response,
+    }
+}
+
+fn as_script(mut response: Response) -> Response {
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -21,7 +21,7 @@ mod xhr;
 
 pub use endpoint::{Endpoint, FeedEndpoint};
 pub(crate) use held::{Coming, Held, Waits};
-pub(crate) use request::{BodyError, client_address, read_body};
+pub(crate) use request::{BodyError, HostIsOwn, client_address, read_body};
 pub(crate) use upgrade::RawUpgrade;
 
 use crate::model::Transport;
@@ -37,7 +37,9 @@ struct Row {
     cors: Cors,
     /// It answers when one of these is switched on in `sockjs.transports`.
     serves: &'static [Transport],
-    call: fn(Exchange) -> BoxFuture<'static, Response>,
+    call: Call,
+    /// What a `GET` would be answered, but for its body: no session comes of it.
+    head: Option<fn(&Exchange) -> Response>,
 }
 
 /// What an answer says to pages of other origins.
@@ -53,28 +55,38 @@ enum Cors {
 
 /// All names, as sockjs-protocol has them.
 static TABLE: &[Row] = &[
-    row("websocket", Method::GET, Cors::None, &[Transport::Websocket], |e| Box::pin(websocket::sockjs(e))),
-    row("xhr_streaming", Method::POST, Cors::Xhr, &[Transport::XhrStreaming], |e| Box::pin(xhr::stream(e))),
-    row("xhr", Method::POST, Cors::Xhr, &[Transport::Xhr], |e| Box::pin(xhr::poll(e))),
-    row("eventsource", Method::GET, Cors::EventSource, &[Transport::Eventsource], |e| {
-        Box::pin(streaming::eventsource(e))
-    }),
-    row("htmlfile", Method::GET, Cors::None, &[Transport::Htmlfile], |e| Box::pin(streaming::htmlfile(e))),
-    row("jsonp", Method::GET, Cors::None, &[Transport::Jsonp], |e| Box::pin(jsonp::poll(e))),
-    row("xhr_send", Method::POST, Cors::Xhr, XHR_SENDERS, |e| Box::pin(send::xhr_send(e))),
-    row("jsonp_send", Method::POST, Cors::None, &[Transport::Jsonp], |e| Box::pin(send::jsonp_send(e))),
+    get("websocket", Cors::None, &[Transport::Websocket], |e| Box::pin(websocket::sockjs(e)), websocket::head),
+    post("xhr_streaming", Cors::Xhr, &[Transport::XhrStreaming], |e| Box::pin(xhr::stream(e))),
+    post("xhr", Cors::Xhr, &[Transport::Xhr], |e| Box::pin(xhr::poll(e))),
+    get(
+        "eventsource",
+        Cors::EventSource,
+        &[Transport::Eventsource],
+        |e| Box::pin(streaming::eventsource(e)),
+        streaming::eventsource_head,
+    ),
+    get("htmlfile", Cors::None, &[Transport::Htmlfile], |e| Box::pin(streaming::htmlfile(e)), streaming::htmlfile_head),
+    get("jsonp", Cors::None, &[Transport::Jsonp], |e| Box::pin(jsonp::poll(e)), jsonp::head),
+    post("xhr_send", Cors::Xhr, XHR_SENDERS, |e| Box::pin(send::xhr_send(e))),
+    post("jsonp_send", Cors::None, &[Transport::Jsonp], |e| Box::pin(send::jsonp_send(e))),
 ];
 
 /// The transports whose clients send by `xhr_send`.
 const XHR_SENDERS: &[Transport] =
     &[Transport::XhrStreaming, Transport::Xhr, Transport::Eventsource, Transport::Htmlfile];
 
-const fn row(
+type Call = fn(Exchange) -> BoxFuture<'static, Response>;
+
+const fn post(name: &'static str, cors: Cors, serves: &'static [Transport], call: Call) -> Row {
+    Row { name, method: Method::POST, cors, serves, call, head: None }
+}
+
+const fn get(
     name: &'static str,
-    method: Method,
     cors: Cors,
     serves: &'static [Transport],
-    call: fn(Exchange) -> BoxFuture<'static, Response>,
+    call: Call,
+    head: fn(&Exchange) -> Response,
 ) -> Row {
-    Row { name, method, cors, serves, call }
+    Row { name, method: Method::GET, cors, serves, call, head: Some(head) }
 }

@@ -1,6 +1,6 @@
 //! What every request is asked: where it comes from, and for its body within limits.
 
-use crate::policy::TrustedProxies;
+use crate::policy::{Origin, OwnHosts, TrustedProxies, UnknownClient, host_name};
 use bytes::Bytes;
 use http::header;
 use poem::Request;
@@ -15,6 +15,10 @@ pub(crate) enum BodyError {
     Broken,
     Slow,
 }
+
+/// Data of a request whose server answers to the name in its `Host` field.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HostIsOwn;
 
 /// Reads a body of at most so many bytes, in at most this time; one that announces too much is not read at all.
 pub(crate) async fn read_body(request: &mut Request, max_bytes: usize, within: Duration) -> Result<Bytes, BodyError> {
@@ -31,13 +35,28 @@ pub(crate) async fn read_body(request: &mut Request, max_bytes: usize, within: D
 }
 
 /// Where the request comes from: the peer, or what trusted proxies say.
-pub(crate) fn client_address(proxies: &TrustedProxies, request: &Request) -> IpAddr {
-    let forwarded = request.headers().get_all("X-Forwarded-For").into_iter();
-    let forwarded: Vec<_> = forwarded.filter_map(|value| value.to_str().ok()).collect();
-    proxies.client(peer_address(request), forwarded.into_iter())
+pub(crate) fn client_address(proxies: &TrustedProxies, request: &Request) -> Result<IpAddr, UnknownClient> {
+    proxies.client(peer_address(request), request.headers())
 }
 
 /// A peer without an IP address, such as a Unix socket's, is this machine.
 pub(super) fn peer_address(request: &Request) -> IpAddr {
     request.remote_addr().as_socket_addr().map_or(Ipv4Addr::LOCALHOST.into(), SocketAddr::ip)
+}
+
+/// The origin that the request was sent to; `None` where it names no host, or one that is not this server's own. Only trusted
+/// proxies may say that they were reached by another scheme, or pass on other names than a server on loopback has.
+pub(super) fn own_origin(proxies: &TrustedProxies, request: &Request) -> Option<Origin> {
+    let field = request.headers().get(header::HOST)?.as_bytes();
+    let host = host_name(field)?;
+    let peer = peer_address(request);
+    let is_own = request.data::<HostIsOwn>().is_some() || proxies.contains(peer) || is_listened_to_as(request, &host);
+    let scheme = proxies.scheme(peer, request.headers()).unwrap_or_else(|| request.scheme().as_str());
+    Origin::of_request(scheme, std::str::from_utf8(field).ok()?.trim()).filter(|_| is_own)
+}
+
+/// Whether a server of somebody else's is asked for as one is that listens there.
+fn is_listened_to_as(request: &Request, host: &str) -> bool {
+    let listen = request.local_addr().as_socket_addr().map(SocketAddr::ip);
+    listen.is_none_or(|listen| OwnHosts::default().include(host, listen))
 }

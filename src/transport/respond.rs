@@ -2,8 +2,10 @@
 
 use super::Held;
 use crate::policy::Origin;
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use poem::{Body, Response};
+use std::io;
 use std::time::{Duration, SystemTime};
 
 pub(super) const NO_CACHE: &str = "no-store, no-cache, no-transform, must-revalidate, max-age=0";
@@ -11,6 +13,8 @@ pub(super) const TEXT: &str = "text/plain; charset=UTF-8";
 pub(super) const JAVASCRIPT: &str = "application/javascript; charset=UTF-8";
 pub(super) const HTML: &str = "text/html; charset=UTF-8";
 pub(super) const JSON: &str = "application/json; charset=UTF-8";
+/// SockJS's clients read it as an `EventSource` does, which knows no other charset; their suite wants the type alone.
+pub(super) const SOCKJS_EVENTS: &str = "text/event-stream";
 
 const YEAR: Duration = Duration::from_secs(31_536_000);
 
@@ -20,6 +24,11 @@ pub(super) fn text(status: StatusCode, text: impl Into<Body>) -> Response {
 
 pub(super) fn content(content_type: &str, body: impl Into<Body>) -> Response {
     Response::builder().content_type(content_type).body(body)
+}
+
+/// The head of an answer whose body has no length that is known before.
+pub(super) fn head_of_stream(content_type: &str) -> Response {
+    content(content_type, Body::from_bytes_stream(tokio_stream::empty::<io::Result<Bytes>>()))
 }
 
 /// An answer that is long in coming.

@@ -2,10 +2,11 @@
 
 use super::exchange::Exchange;
 use super::respond;
+use crate::model::fields;
 use crate::node::Lookup;
 use crate::protocol::sockjs::{PayloadError, parse_array};
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::StatusCode;
 use poem::Response;
 
 pub(super) async fn xhr_send(exchange: Exchange) -> Response {
@@ -51,8 +52,7 @@ fn refusal(error: PayloadError) -> Response {
 
 /// The field `d` of a form; any other content type is the JSON itself.
 fn form_field(exchange: &Exchange, body: Bytes) -> Bytes {
-    let content_type = exchange.header(header::CONTENT_TYPE).unwrap_or_default();
-    if !content_type.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+    if fields::media_type(exchange.request.headers()) != "application/x-www-form-urlencoded" {
         return body;
     }
     let field = form_urlencoded::parse(&body).find(|(name, _)| name == "d");

@@ -17,7 +17,11 @@ use tokio_stream::Stream;
 pub(super) async fn eventsource(exchange: Exchange) -> Response {
     let wrapping = Wrapping { envelope: Envelope::EventSource, form: Some(Form::EventSource) };
     let prelude = Bytes::from_static(EVENTSOURCE_PRELUDE.as_bytes());
-    stream(exchange, Transport::Eventsource, "text/event-stream", prelude, wrapping).await
+    stream(exchange, Transport::Eventsource, respond::SOCKJS_EVENTS, prelude, wrapping).await
+}
+
+pub(super) fn eventsource_head(exchange: &Exchange) -> Response {
+    exchange.finish(respond::head_of_stream(respond::SOCKJS_EVENTS))
 }
 
 pub(super) async fn htmlfile(exchange: Exchange) -> Response {
@@ -27,7 +31,17 @@ pub(super) async fn htmlfile(exchange: Exchange) -> Response {
     };
     let wrapping = Wrapping { envelope: Envelope::HtmlFile, form: Some(Form::HtmlFile) };
     let prelude = htmlfile_prelude(&callback);
-    let mut response = stream(exchange, Transport::Htmlfile, respond::HTML, prelude, wrapping).await;
+    as_page(stream(exchange, Transport::Htmlfile, respond::HTML, prelude, wrapping).await)
+}
+
+pub(super) fn htmlfile_head(exchange: &Exchange) -> Response {
+    match jsonp::callback_of(exchange) {
+        Ok(_) => as_page(exchange.finish(respond::head_of_stream(respond::HTML))),
+        Err(response) => response,
+    }
+}
+
+fn as_page(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // The page is nothing but inline scripts that call its parent.

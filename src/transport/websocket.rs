@@ -1,20 +1,27 @@
 //! `GET /websocket` and `GET /{server}/{session}/websocket`: the opening handshake (RFC 6455, section 4.2).
 
-use super::exchange::{Exchange, header};
+use super::exchange::Exchange;
 use super::{respond, upgrade};
-use crate::model::Transport;
+use crate::model::{Transport, fields};
 use crate::node::{Node, SocketInput};
 use crate::protocol::websocket::handshake::{self, Deflate};
 use crate::protocol::websocket::{Compression, Decoder, Limits};
 use crate::session::{SocketKind, Window};
-use http::{HeaderValue, StatusCode, Version, header};
+use http::{HeaderValue, Method, StatusCode, Version, header};
 use poem::{Request, Response};
 
 /// Whether the request asks for a WebSocket.
 pub(super) fn is_upgrade(request: &Request) -> bool {
-    let listed = |name, token| header(request.headers(), name).is_some_and(|list| handshake::has_token(list, token));
+    let listed = |name, token| fields::has_token(request.headers(), name, token);
     listed(header::CONNECTION, "upgrade") && listed(header::UPGRADE, "websocket")
 }
+
+/// There is no WebSocket without a GET.
+pub(super) fn head(_: &Exchange) -> Response {
+    respond::closing(bad_request(NO_HANDSHAKE))
+}
+
+const NO_HANDSHAKE: &str = "Not a valid websocket request\n";
 
 pub(super) async fn sockjs(exchange: Exchange) -> Response {
     open(exchange, Transport::Websocket)
@@ -39,7 +46,7 @@ fn open(exchange: Exchange, transport: Transport) -> Response {
     let agreed = Agreed::on(&exchange);
     let kind = SocketKind {
         sockjs: transport == Transport::Websocket,
-        deflate: agreed.deflate.map(|deflate| Window::at_most(deflate.server_max_window_bits)),
+        deflate: agreed.deflate.map(|deflate| Window::at_most(deflate.server_window_bits())),
     };
     let mut opening = exchange.opening(transport);
     opening.protocol = agreed.protocol.as_deref().map(Into::into);
@@ -56,24 +63,25 @@ fn open(exchange: Exchange, transport: Transport) -> Response {
 /// The answer to the client's key, or the refusal of the handshake.
 fn accept_key(request: &Request) -> Result<String, Response> {
     // HTTP/1.0 knows no upgrades (RFC 6455, section 4.2.1).
-    if !is_upgrade(request) || request.version() < Version::HTTP_11 {
-        return Err(bad_request("Not a valid websocket request\n"));
+    if request.method() != Method::GET || !is_upgrade(request) || request.version() < Version::HTTP_11 {
+        return Err(bad_request(NO_HANDSHAKE));
     }
     if has_body(request) {
         return Err(bad_request("A websocket request has no body.\n"));
     }
-    if request.header(header::SEC_WEBSOCKET_VERSION) != Some("13") {
+    let said = |name| request.headers().get(name).map(|value| value.as_bytes().trim_ascii()).unwrap_or_default();
+    if said(header::SEC_WEBSOCKET_VERSION) != b"13" {
         let mut response = respond::text(StatusCode::UPGRADE_REQUIRED, "Unsupported WebSocket version; expected 13.\n");
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Err(response);
     }
-    let key = request.header(header::SEC_WEBSOCKET_KEY).unwrap_or_default();
+    let key = std::str::from_utf8(said(header::SEC_WEBSOCKET_KEY)).unwrap_or_default();
     handshake::accept_key(key).ok_or_else(|| bad_request("Sec-WebSocket-Key is not 16 bytes in base64.\n"))
 }
 
 /// Frames begin behind the head; where a body stood in between, readers could disagree on where it ends.
 fn has_body(request: &Request) -> bool {
-    let length = header(request.headers(), header::CONTENT_LENGTH);
+    let length = request.headers().get(header::CONTENT_LENGTH);
     length.is_some_and(|length| length != "0") || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
@@ -96,9 +104,10 @@ struct Agreed {
 impl Agreed {
     fn on(exchange: &Exchange) -> Self {
         let settings = &exchange.node.settings.websocket;
-        let offered = all(&exchange.request, header::SEC_WEBSOCKET_PROTOCOL);
+        let headers = exchange.request.headers();
+        let offered = fields::joined(headers, header::SEC_WEBSOCKET_PROTOCOL);
         let protocol = handshake::choose_subprotocol(&offered, &settings.protocols).map(str::to_owned);
-        let offers = all(&exchange.request, header::SEC_WEBSOCKET_EXTENSIONS);
+        let offers = fields::joined(headers, header::SEC_WEBSOCKET_EXTENSIONS);
         let deflate = settings.deflate.then(|| handshake::negotiate_deflate(&offers)).flatten();
         Self { protocol, deflate }
     }
@@ -121,10 +130,4 @@ impl Agreed {
         }
         response.finish()
     }
-}
-
-/// A list header's values as one list (RFC 9110, section 5.3).
-fn all(request: &Request, name: header::HeaderName) -> String {
-    let values = request.headers().get_all(name).into_iter();
-    values.filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
 }

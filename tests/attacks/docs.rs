@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 const SOURCES: &[&str] = &[
     include_str!("h_connections.rs"),
+    include_str!("h_fields.rs"),
     include_str!("h_requests.rs"),
     include_str!("h_slow_readers.rs"),
     include_str!("h_smuggling.rs"),

@@ -32,9 +32,34 @@ async fn h1_a_head_that_drips_is_not_waited_for_longer_than_one_that_stops() {
 
 #[tokio::test]
 async fn h1_a_connection_that_is_idle_between_requests_ends_in_time() {
-    let target = Target::with(|server, _| server.header_timeout = SHORT).await;
+    let target = Target::with(|server, _| server.keep_alive_timeout = SHORT).await;
     let answers = target.exchange("GET /e/info HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(answers.len(), 1);
+    target.survives().await;
+}
+
+/// Proxies keep connections for later, and take them for good.
+#[tokio::test]
+async fn h1_a_connection_that_has_served_may_be_idle_for_longer_than_a_head_may_take() {
+    let target = Target::with(|server, _| server.header_timeout = SHORT).await;
+    let mut kept = target.connect().await;
+    for _ in 0..2 {
+        kept.send("GET /e/ HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        kept.until("Welcome to SockJS!\n").await;
+        // One that came later and says nothing has had its time meanwhile.
+        assert_eq!(target.exchange("").await, []);
+    }
+    target.survives().await;
+}
+
+#[tokio::test]
+async fn h1_the_head_of_a_later_request_has_no_more_time_than_that_of_the_first() {
+    let target = Target::with(|server, _| server.header_timeout = SHORT).await;
+    let mut wire = target.connect().await;
+    wire.send("GET /e/ HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    wire.until("Welcome to SockJS!\n").await;
+    wire.send("GET /e/ HTTP/1.1\r\n").await;
+    assert_eq!(wire.answers().await, []);
     target.survives().await;
 }
 
@@ -315,19 +340,19 @@ fn status(bytes: &[u8]) -> u16 {
 async fn h12_odd_methods_are_405_with_what_is_allowed() {
     let target = Target::start().await;
     for (path, allowed) in [
-        ("/e/", "GET"),
-        ("/e/info", "OPTIONS, GET"),
-        ("/e/iframe.html", "GET"),
-        ("/e/websocket", "GET"),
-        ("/e/sockjs-1.6.1.min.js", "GET"),
+        ("/e/", "GET, HEAD"),
+        ("/e/info", "OPTIONS, GET, HEAD"),
+        ("/e/iframe.html", "GET, HEAD"),
+        ("/e/websocket", "GET, HEAD"),
+        ("/e/sockjs-1.6.1.min.js", "GET, HEAD"),
         ("/e/000/odd/xhr", "OPTIONS, POST"),
         ("/e/000/odd/xhr_send", "OPTIONS, POST"),
         ("/e/000/odd/xhr_streaming", "OPTIONS, POST"),
-        ("/e/000/odd/eventsource", "GET"),
-        ("/e/000/odd/htmlfile", "GET"),
-        ("/e/000/odd/jsonp", "GET"),
+        ("/e/000/odd/eventsource", "GET, HEAD"),
+        ("/e/000/odd/htmlfile", "GET, HEAD"),
+        ("/e/000/odd/jsonp", "GET, HEAD"),
         ("/e/000/odd/jsonp_send", "POST"),
-        ("/e/000/odd/websocket", "GET"),
+        ("/e/000/odd/websocket", "GET, HEAD"),
     ] {
         for method in ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "get", "PRI", "M-SEARCH", "X"] {
             let answer = target.answer(request(method, path, "")).await;

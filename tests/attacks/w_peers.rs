@@ -138,7 +138,7 @@ async fn w8_offers_of_a_thousand_subprotocols_or_none_that_is_one_choose_none() 
         ("v10.stomp, v12.stomp", Some("v12.stomp")),
         (many.as_str(), None),
         ("V12.STOMP", None),
-        ("v12.stomp, \"quoted\"", None),
+        ("v12.stomp, \"quoted\"", Some("v12.stomp")),
         ("v12.stomp; x=y", None),
         ("v12 .stomp", None),
         (",,,,,", None),

@@ -86,11 +86,11 @@ impl Feed {
         }
         self.ask("").await;
         let head = in_time(self.http.head()).await;
-        assert_eq!((head.status, head.header("content-type")), (200, Some(accept(self.row).1)));
+        let media = head.header("content-type").map(|said| said.trim_end_matches("; charset=utf-8"));
+        assert_eq!((head.status, media), (200, Some(accept(self.row).1)));
         self.read_piece().await;
-        if self.row == Transport::FeedEvents {
-            self.last_id = self.events.last_id.clone();
-        }
+        // Whoever sees heads knows where the feed begins before anything comes.
+        head.header("last-event-id").expect("a feed says where it is").clone_into(&mut self.last_id);
     }
 
     /// Whoever polls has to say where it is; a stream is asked for once.
@@ -178,7 +178,7 @@ impl Feed {
     async fn read_piece(&mut self) {
         let Some(piece) = in_time(self.http.chunk()).await else { return self.ready.push_back(Heard::Over) };
         match self.row {
-            Transport::FeedEvents if piece == ":\n\n" => self.ready.push_back(Heard::Beat),
+            Transport::FeedEvents if piece == ":\n" => self.ready.push_back(Heard::Beat),
             Transport::FeedEvents => self.read_events(&piece),
             _ => piece.lines().for_each(|line| self.read_line(line)),
         }

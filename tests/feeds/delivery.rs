@@ -133,11 +133,16 @@ pub async fn what_is_not_kept_any_more_is_told_before_what_is_and_only_once(row:
 pub async fn an_id_of_another_life_brings_all_that_is_kept_behind_an_unknown_gap(row: Transport) {
     let stage = Stage::start();
     stage.publish(KEPT, ["kept"]);
-    for id in ["1-7", "live-7"] {
+    // Of another life, of what nobody can come back to, of another server, of other destinations, and of nothing at all.
+    for id in ["1-7", "live-7", "42", "1-1.2-2", "-", "live-", "caf\u{e9}", "99999999999999999999-1"] {
         let mut feed = stage.read_with(row, "/topic/kept/a", &[("Last-Event-ID", id)]).await;
         assert_eq!(feed.next().await, Heard::Gap(None), "{id}");
         assert_eq!(feed.take(1).await, ["kept"]);
     }
+    let mut feed = stage.read_with(row, BOTH, &[("Last-Event-ID", "42")]).await;
+    let mut heard = [feed.next().await, feed.next().await, feed.next().await];
+    heard.sort_by_key(|heard| matches!(heard, Heard::Text(_)));
+    assert_eq!(heard, [Heard::Gap(None), Heard::Gap(None), Heard::Text("kept".to_owned())]);
 }
 
 const BOTH: &str = "?destination=/topic/kept/a&destination=/topic/kept/b";

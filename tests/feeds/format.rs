@@ -28,10 +28,26 @@ fn an_event_has_an_id_and_each_line_of_its_data() {
 
 #[test]
 fn a_publication_cannot_take_a_name_that_means_something_or_breaks_the_event() {
-    for name in ["gap", "end", "error", "open", "binary", "message", "", "a\nb", "a\rb", "a\0b"] {
+    for name in ["begin", "gap", "end", "error", "open", "binary", "message", "", "a\nb", "a\rb", "a\0b"] {
         let publication = publication("x").with_header("event", name);
         assert_eq!(Format::Events.message(&publication), "data: x\n\n", "{name:?}");
     }
+}
+
+/// What a library makes of a stream that takes each empty line for the end of a message, whatever was before it.
+fn messages_of_a_careless_library(stream: &str) -> Vec<&str> {
+    stream.split_inclusive("\n\n").filter(|block| block.ends_with("\n\n")).collect()
+}
+
+#[test]
+fn neither_an_opening_nor_a_heartbeat_is_a_message_to_anybody() {
+    let opening = Format::Events.opening("1-0", Duration::from_secs(2));
+    let heartbeat = Format::Events.heartbeat();
+    let message = Format::Events.with_id("1-1", &Format::Events.message(&publication("x")));
+    let stream = [&opening, heartbeat, heartbeat, &message, heartbeat, &message, heartbeat].concat();
+    assert_eq!(messages_of_a_careless_library(&stream).len(), 2);
+    let events = Reader::default().read(&stream);
+    assert_eq!(events.iter().map(|event| (&*event.data, &*event.id)).collect::<Vec<_>>(), [("x", "1-1"); 2]);
 }
 
 #[test]
@@ -53,7 +69,9 @@ fn a_line_is_an_object_with_an_id() {
 fn what_is_said_beside_publications_reads_the_same_in_both_formats() {
     let (events, lines) = (Format::Events, Format::Lines);
     let padding = " ".repeat(2048);
-    assert_eq!(events.opening("1-0", Duration::from_secs(2)), format!(":{padding}\nretry: 2000\nid: 1-0\n\n"));
+    assert_eq!(events.opening("1-0", Duration::from_secs(2)), format!(":{padding}\nretry: 2000\nid: 1-0\n"));
+    assert_eq!(events.begin("1-0"), "event: begin\ndata: {\"id\":\"1-0\"}\n\n");
+    assert_eq!(lines.begin("1-0"), "");
     assert_eq!(lines.opening("1-0", Duration::from_secs(2)), "{\"event\":\"open\",\"id\":\"1-0\",\"retry\":2000}\n");
     assert_eq!(
         events.with_id("1-2", &events.gap("/topic/a", Some(2))),
@@ -71,7 +89,7 @@ fn what_is_said_beside_publications_reads_the_same_in_both_formats() {
         lines.end(&Disconnect::REVOKED),
         "{\"event\":\"end\",\"code\":4401,\"reason\":\"Revoked\",\"reconnect\":false}\n"
     );
-    assert_eq!((events.heartbeat(), lines.heartbeat()), (":\n\n", "\n"));
+    assert_eq!((events.heartbeat(), lines.heartbeat()), (":\n", "\n"));
 }
 
 /// Text in which what could break a format is frequent.

@@ -123,8 +123,9 @@ impl Stage {
         let headers = [&[("Accept", "text/event-stream")], headers].concat();
         http.send("GET", &format!("/e/feed{target}"), &headers, b"").await;
         let head = in_time(http.head()).await;
-        assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
-        let mut events = Events { http, reader: Reader::default(), ready: Vec::new() };
+        assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream; charset=utf-8")));
+        let began_at = head.header("last-event-id").expect("a feed says where it is").to_owned();
+        let mut events = Events { http, reader: Reader::default(), ready: Vec::new(), began_at };
         events.fill().await;
         events
     }
@@ -155,6 +156,8 @@ impl Stage {
 pub struct Events {
     pub http: Http,
     pub reader: Reader,
+    /// Where the answer's head says that the feed begins.
+    pub began_at: String,
     ready: Vec<Event>,
 }
 

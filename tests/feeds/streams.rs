@@ -5,18 +5,58 @@ use crate::stage::{Events, KEPT, LIVE, OTHER, Plan, Stage};
 use byway::messaging::Text;
 use byway::{Destination, Message, Publication};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[tokio::test]
 async fn an_event_source_hears_what_is_published_and_where_it_is() {
     let stage = Stage::start();
     let mut events = stage.events("/topic/kept/a").await;
     assert_eq!(events.reader.retry, Some(2000));
-    assert!(events.reader.last_id.ends_with("-0"), "{}", events.reader.last_id);
+    assert!(events.began_at.ends_with("-0"), "{}", events.began_at);
     stage.publish(KEPT, ["one", "two\nlines"]);
     let (one, two) = (events.next().await.unwrap(), events.next().await.unwrap());
     assert_eq!((&*one.data, &*two.data), ("one", "two\nlines"));
     assert!(one.id.ends_with("-1") && two.id.ends_with("-2"));
     assert_eq!(stage.server.byway.stats().current["feed_events"], 1);
+}
+
+/// Byte for byte: an empty line is the end of a message to many libraries, whatever stands before it.
+#[tokio::test]
+async fn openings_and_heartbeats_end_no_message() {
+    let stage = Plan::new().with(|plan| plan.feeds.heartbeat = Duration::from_millis(20)).start();
+    let mut http = stage.http().await;
+    http.send("GET", "/e/feed/topic/kept/a", &[], b"").await;
+    let id = in_time(http.head()).await.header("last-event-id").unwrap().to_owned();
+    let chunks = [in_time(http.chunk()).await.unwrap(), in_time(http.chunk()).await.unwrap()];
+    assert_eq!(chunks, [format!(":{:2048}\nretry: 2000\nid: {id}\n", ""), ":\n".to_owned()]);
+    stage.publish(KEPT, ["x"]);
+    let mut message = ":\n".to_owned();
+    while message == ":\n" {
+        message = in_time(http.chunk()).await.unwrap();
+    }
+    assert_eq!(message, format!("id: {}1\ndata: x\n\n", id.trim_end_matches('0')));
+}
+
+#[tokio::test]
+async fn a_page_that_asks_for_it_has_an_event_that_says_where_its_feed_begins() {
+    let stage = Stage::start();
+    let mut events = stage.events("/topic/kept/a?opening=event").await;
+    let begin = events.next().await.unwrap();
+    assert_eq!((&*begin.name, &begin.id), ("begin", &events.began_at));
+    assert_eq!(begin.data, format!("{{\"id\":\"{}\"}}", events.began_at));
+    stage.publish(KEPT, ["missed"]);
+    let mut again = stage.events_with("/topic/kept/a?opening=event", &[("Last-Event-ID", &begin.id)]).await;
+    assert_eq!(again.next().await.unwrap().name, "begin");
+    assert_eq!(again.take(1).await, ["missed"]);
+}
+
+/// The last word takes the id along that was said at first.
+#[tokio::test]
+async fn an_event_source_whose_stream_ends_as_it_should_knows_where_it_was_though_nothing_came() {
+    let stage = Stage::start();
+    let mut events = stage.events("/topic/kept/a?wait=1").await;
+    let end = events.next().await.unwrap();
+    assert_eq!((&*end.name, &end.id), ("end", &events.began_at));
 }
 
 #[tokio::test]
@@ -25,7 +65,7 @@ async fn a_stream_is_not_kept_back_by_what_stands_between() {
     let mut http = stage.http().await;
     http.send("GET", "/e/feed/topic/live", &[], b"").await;
     let head = in_time(http.head()).await;
-    assert_eq!(head.header("content-type"), Some("text/event-stream"));
+    assert_eq!(head.header("content-type"), Some("text/event-stream; charset=utf-8"));
     assert_eq!(head.header("x-accel-buffering"), Some("no"));
     assert_eq!(head.header("cache-control"), Some("no-store, no-cache, no-transform, must-revalidate, max-age=0"));
     assert!(in_time(http.chunk()).await.unwrap().len() > 2048);
@@ -36,7 +76,7 @@ async fn a_stream_is_not_kept_back_by_what_stands_between() {
 async fn a_publication_that_is_refused_is_in_no_history_either() {
     let stage = Plan::new().with(|plan| plan.settings.limits.publish_messages = 1).start();
     let mut events = stage.events("/topic/kept/a").await;
-    let before = events.reader.last_id.clone();
+    let before = events.began_at.clone();
     let publish = |text: &str| stage.messenger.send_payload(KEPT, Text(text.to_owned().into()));
     assert!(publish("taken").is_ok() && publish("refused").is_err());
     assert_eq!(events.take(1).await, ["taken"]);

@@ -2,6 +2,7 @@
 
 use crate::backend::{Answer, Backend, Call, SECRET};
 use crate::support::client::Client;
+use crate::support::known_by_any_name;
 use crate::support::stage::auth;
 use crate::support::stomp::StompClient;
 use byway::hooks::{HookSettings, HookStats, Hooks};
@@ -85,7 +86,8 @@ impl Plan {
         let listener = Server::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = Server::new(ServerSettings::default()).drain(byway.clone()).hooks(Arc::clone(&hooks));
+        let server =
+            Server::new(known_by_any_name(ServerSettings::default())).drain(byway.clone()).hooks(Arc::clone(&hooks));
         let site = Site { metrics: true, hooks: Some(Arc::clone(&hooks)), ..Site::default() };
         let site = site.routes(&Health::default(), &server.connections());
         let routes = Route::new().nest("/e", byway.endpoint()).nest("/site", site);

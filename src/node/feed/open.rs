@@ -17,7 +17,7 @@ use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
 use crate::node::stomp::{Denied, Excess, Shared, Shown, time_left};
 use crate::node::{self, now};
-use crate::policy::{self, AuthError, Decision, SessionRate};
+use crate::policy::{self, AuthError, Decision, SessionRate, is_ticket};
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
 use std::collections::VecDeque;
@@ -43,6 +43,8 @@ pub(crate) struct FeedRequest {
     pub(crate) comes_back: bool,
     pub(crate) destinations: Vec<DestinationPattern>,
     pub(crate) beginning: Beginning,
+    /// Whether an event of its own says where the feed begins.
+    pub(crate) tells_beginning: bool,
     /// How long the answer may take.
     pub(crate) wait: Option<Duration>,
 }
@@ -56,6 +58,13 @@ pub(crate) enum Beginning {
     After(String),
     /// With the last so many of each destination.
     Last(usize),
+}
+
+/// Somebody who may have a feed, and of what.
+struct Admitted {
+    client: Client,
+    identity: policy::Identity,
+    sources: Vec<Source>,
 }
 
 /// A stream that ended at once would be come back to for ever, and bring nothing.
@@ -74,10 +83,30 @@ impl Feeds {
 
     /// Opens a feed for whoever may have it. Nothing is left of it when the future is dropped.
     pub(crate) async fn open(&self, node: &Arc<Node>, request: FeedRequest) -> Result<Feed, FeedRefusal> {
-        self.check_count(&request.destinations)?;
-        let since = self.since(&request)?;
+        let (since, wait, tells_beginning) = (since(&request), request.wait, request.tells_beginning);
+        let (destinations, beginning) = (request.destinations.clone(), request.beginning.clone());
+        let Admitted { client, identity, sources } = self.admit(node, request).await?;
         node.is_full_or_draining()?;
-        let FeedRequest { transport, remote, principal, token, comes_back, destinations, beginning, wait } = request;
+        self.shared.users.connected(&client)?;
+        let ending = self.ending(client.transport(), &identity, wait);
+        let feed = self.start(node, &client, (identity, ending), (destinations, sources), (since, beginning))?;
+        Ok(Feed { tells_beginning, ..feed })
+    }
+
+    /// Whether there would be a feed for this request. A ticket is not looked at, since that would use it.
+    pub(crate) async fn look(&self, node: &Arc<Node>, request: FeedRequest) -> Result<(), FeedRefusal> {
+        let shows_ticket = matches!(&request.token, Ok(Some(token)) if is_ticket(token.expose()));
+        match shows_ticket {
+            true => self.check_count(&request.destinations),
+            false => self.admit(node, request).await.map(drop),
+        }
+    }
+
+    /// Finds out who asks, and whether they may have what they ask for.
+    async fn admit(&self, node: &Arc<Node>, request: FeedRequest) -> Result<Admitted, FeedRefusal> {
+        self.check_count(&request.destinations)?;
+        node.is_full_or_draining()?;
+        let FeedRequest { transport, remote, principal, token, comes_back, destinations, .. } = request;
         let info = ClientInfo { id: node.next_id(), transport, remote, protocol: None };
         let client = Client::new(info, principal.clone());
         self.announce(&client).await?;
@@ -88,13 +117,10 @@ impl Feeds {
         }
         self.charge(&client).await?;
         let mut sources = Vec::with_capacity(destinations.len());
-        for destination in &destinations {
-            sources.push(self.source(&client, destination.clone()).await?);
+        for destination in destinations {
+            sources.push(self.source(&client, destination).await?);
         }
-        node.is_full_or_draining()?;
-        self.shared.users.connected(&client)?;
-        let ending = self.ending(transport, &identity, wait);
-        self.start(node, &client, (identity, ending), (destinations, sources), (since, beginning))
+        Ok(Admitted { client, identity, sources })
     }
 
     fn check_count(&self, destinations: &[DestinationPattern]) -> Result<(), FeedRefusal> {
@@ -106,16 +132,6 @@ impl Feeds {
             count if count > max => Err(FeedRefusal::bad_request(format!("a feed has at most {max} destinations"))),
             _ => Ok(()),
         }
-    }
-
-    fn since(&self, request: &FeedRequest) -> Result<Option<Positions>, FeedRefusal> {
-        let Beginning::After(id) = &request.beginning else { return Ok(None) };
-        let positions = Positions::parse(id, request.destinations.len());
-        positions.map(Some).ok_or_else(|| {
-            FeedRefusal::bad_request(
-                "expected the id of an event of a feed of the same destinations, in the same order",
-            )
-        })
     }
 
     /// As for a CONNECT without headers.
@@ -215,7 +231,8 @@ impl Feeds {
         let left = self.settings.response_limit.unwrap_or(usize::MAX);
         let page = (self.session.queue_messages, self.session.queue_bytes.min(left));
         let _place = UserPlace { shared: Arc::clone(&self.shared), session };
-        Feed { receiver, records, late, retry: self.settings.retry, opened: false, page, left, cut: false, _place }
+        let (retry, opened, tells_beginning, cut) = (self.settings.retry, false, false, false);
+        Feed { receiver, records, late, retry, opened, tells_beginning, page, left, cut, _place }
     }
 
     /// What ends a feed in time, where something does: its token, or that a stream has lasted long enough.
@@ -234,6 +251,14 @@ impl Feeds {
             cell.close(Disconnect::REVOKED);
         }
     }
+}
+
+/// Where a reader who comes back has come to. An id that means nothing here, because another server gave it or somebody made it
+/// up, is one behind which everything is missed: an `EventSource` that is refused gives up for ever.
+fn since(request: &FeedRequest) -> Option<Positions> {
+    let Beginning::After(id) = &request.beginning else { return None };
+    let destinations = request.destinations.len();
+    Some(Positions::parse(id, destinations).unwrap_or_else(|| Positions::unknown(destinations)))
 }
 
 fn who(client: &Client) -> Identity {

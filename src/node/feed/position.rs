@@ -55,6 +55,11 @@ impl Positions {
         self.0.iter().all(|position| matches!(position, Position::Kept(_)))
     }
 
+    /// Where nobody knows where a reader is in so many destinations: it comes back to none of them without a gap.
+    pub(super) fn unknown(destinations: usize) -> Self {
+        Self(vec![Position::Live(0); destinations])
+    }
+
     /// Reads an id that a feed of so many destinations gave.
     pub(super) fn parse(text: &str, destinations: usize) -> Option<Self> {
         // More than this many cannot be right, and are not read.

@@ -20,6 +20,8 @@ pub(crate) struct Feed {
     pub(super) late: VecDeque<Late>,
     pub(super) retry: Duration,
     pub(super) opened: bool,
+    /// An event of its own says where it begins.
+    pub(super) tells_beginning: bool,
     /// How many messages and bytes a poll takes of the past.
     pub(super) page: (usize, usize),
     /// How many more bytes of publications a stream takes.
@@ -82,6 +84,17 @@ impl Feed {
         self.records.format.content_type()
     }
 
+    /// Where its reader is, as an event's id.
+    pub(crate) fn position(&self) -> String {
+        self.records.positions.to_string()
+    }
+
+    fn opening(&self) -> String {
+        let (format, id) = (self.records.format, self.position());
+        let opening = format.opening(&id, self.retry);
+        if self.tells_beginning { opening + &format.begin(&id) } else { opening }
+    }
+
     /// The next piece of a stream; `None` when the session was lost.
     pub(crate) async fn next(&mut self) -> Option<Piece> {
         if self.opened
@@ -93,7 +106,7 @@ impl Feed {
         let (bytes, last) = match self.next_frame().await? {
             Frame::Open => {
                 self.opened = true;
-                (format.opening(&self.records.positions.to_string(), self.retry).into(), false)
+                (self.opening().into(), false)
             }
             Frame::Heartbeat => (Bytes::from_static(format.heartbeat().as_bytes()), false),
             Frame::Messages(messages) => {
@@ -274,6 +287,7 @@ mod tests {
             comes_back: false,
             destinations: vec![TOPIC.parse().unwrap()],
             beginning: Beginning::Now,
+            tells_beginning: false,
             wait: None,
         };
         let mut feed = byway.0.feeds().unwrap().open(&byway.0, request).await.unwrap();

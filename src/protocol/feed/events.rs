@@ -7,16 +7,24 @@ use base64::engine::general_purpose::STANDARD;
 use std::time::Duration;
 
 /// Names that mean something of their own, here or to an `EventSource`. A publication cannot have them.
-const RESERVED: [&str; 7] = ["binary", "end", "error", "gap", "message", "open", PRESENCE];
+const RESERVED: [&str; 8] = ["begin", "binary", "end", "error", "gap", "message", "open", PRESENCE];
 
 /// How many bytes go ahead of everything: some that stand between hold the first ones back until they have this many.
 const PADDING: usize = 2048;
 
-/// An event without data is none, but its id is remembered: a reader that is cut off before the first publication comes
-/// back with it.
+/// Fields of the first event that comes. No empty line is behind them: it would end an event without data, which is none to an
+/// `EventSource`, and an empty message to many libraries. Those that take an id when they read it know where they are.
 pub(super) fn opening(id: &str, retry: Duration) -> String {
-    format!(":{:PADDING$}\nretry: {}\nid: {id}\n\n", "", retry.as_millis())
+    format!(":{:PADDING$}\nretry: {}\nid: {id}\n", "", retry.as_millis())
 }
+
+/// An event of its own for a reader that takes ids from events alone, as browsers do.
+pub(super) fn begin(id: &str) -> String {
+    event(Some("begin"), &lines::to_json(&lines::Begin::new(id)))
+}
+
+/// A comment, and no empty line, for the same reason.
+pub(super) const HEARTBEAT: &str = ":\n";
 
 /// Bytes that are no text become an event of their own name, so that no text can be taken for them.
 pub(super) fn message(publication: &Publication) -> String {

@@ -35,6 +35,12 @@ struct Control<T> {
     of: T,
 }
 
+/// Where a feed begins.
+#[derive(Serialize)]
+pub(super) struct Begin<'a> {
+    id: &'a str,
+}
+
 /// What is gone for good.
 #[derive(Serialize)]
 pub(super) struct Missed<'a> {
@@ -49,6 +55,12 @@ pub(super) struct Ending<'a> {
     code: u16,
     reason: &'a str,
     reconnect: bool,
+}
+
+impl<'a> Begin<'a> {
+    pub(super) fn new(id: &'a str) -> Self {
+        Self { id }
+    }
 }
 
 impl<'a> Missed<'a> {

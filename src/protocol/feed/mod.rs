@@ -29,7 +29,8 @@ impl Format {
     /// Its media type.
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Events => "text/event-stream",
+            // It is always UTF-8, and some libraries take text without a charset for ISO 8859-1.
+            Self::Events => "text/event-stream; charset=utf-8",
             Self::Lines => "application/x-ndjson",
         }
     }
@@ -39,6 +40,15 @@ impl Format {
         match self {
             Self::Events => events::opening(id, retry),
             Self::Lines => lines::opening(id, retry),
+        }
+    }
+
+    /// An event that says nothing but where its reader is, behind the [opening](Self::opening); nothing where that is an event
+    /// itself.
+    pub fn begin(self, id: &str) -> String {
+        match self {
+            Self::Events => events::begin(id),
+            Self::Lines => String::new(),
         }
     }
 
@@ -70,7 +80,7 @@ impl Format {
     /// Shows that the connection lives.
     pub fn heartbeat(self) -> &'static str {
         match self {
-            Self::Events => ":\n\n",
+            Self::Events => events::HEARTBEAT,
             Self::Lines => "\n",
         }
     }

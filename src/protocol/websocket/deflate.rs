@@ -99,7 +99,7 @@ pub struct Deflater {
 
 impl Deflater {
     /// A compressor whose window is `1 << window_bits` bytes: 9 to 15, as
-    /// [`Deflate::server_max_window_bits`](super::handshake::Deflate::server_max_window_bits) says.
+    /// [`Deflate::server_window_bits`](super::handshake::Deflate::server_window_bits) says.
     ///
     /// # Panics
     /// When `window_bits` is not in 9..=15.

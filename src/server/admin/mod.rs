@@ -10,11 +10,12 @@ mod sample;
 mod watch;
 
 use super::api::{ApiSettings, Keys, Permission};
+use super::bodiless::get;
 use super::{Connections, Mounted};
 use crate::messaging::Messenger;
 use crate::model::SettingsError;
 use crate::node::Byway;
-use poem::{Route, get};
+use poem::Route;
 use std::fmt;
 use std::sync::Arc;
 use watch::Watches;

@@ -4,6 +4,7 @@ use super::counts::ApiCounts;
 use super::keys::Keys;
 use super::problem::Refusal;
 use super::settings::{ApiKeySettings, ApiSettings, Permission};
+use crate::model::fields;
 use crate::node::now;
 use crate::policy::{AddressKey, ConnectFailures, TrustedProxies};
 use crate::transport::{BodyError, client_address, read_body};
@@ -91,7 +92,9 @@ impl Gate {
     }
 
     fn authenticate(&self, request: &Request) -> Result<Arc<ApiKeySettings>, Refusal> {
-        let address = AddressKey::from(client_address(&self.proxies, request));
+        let address = client_address(&self.proxies, request);
+        let address = address.map_err(|unknown| Refusal::bad_request("unknown_client", unknown.to_string()))?;
+        let address = AddressKey::from(address);
         self.failures.check(address, now()).map_err(|wait| {
             let detail = "too many requests of this address had no good key";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).retry_after(wait)
@@ -130,8 +133,7 @@ impl Gate {
 
 /// RFC 6750, section 2.1.
 fn bearer(request: &Request) -> Option<&str> {
-    let (scheme, key) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(key)
+    fields::credentials(request.headers(), "bearer").and_then(|key| std::str::from_utf8(key).ok())
 }
 
 impl<E> Gated<E> {

@@ -29,12 +29,13 @@ pub use settings::{ApiKeySettings, ApiSettings, Permission};
 pub(super) use endpoints::{session_id, trusted_proxies};
 pub(super) use keys::Keys;
 
+use super::bodiless::{get, head_as_get};
 use super::{CommonSettings, Mounted};
 use crate::policy::TrustedProxies;
 use endpoints::Endpoints;
 use gate::{Gate, Gated};
 use overview::OverviewService;
-use poem::{IntoEndpoint, Route, get};
+use poem::{IntoEndpoint, Route};
 use poem_openapi::OpenApiService;
 use service::Service;
 use std::sync::Arc;
@@ -61,5 +62,5 @@ pub(super) fn routes(
     Route::new()
         .at("/openapi.json", get(description))
         .at("/docs", get(page))
-        .nest("/", Gated::new(service.into_endpoint(), gate, Arc::clone(counts)))
+        .nest("/", Gated::new(head_as_get(service.into_endpoint()), gate, Arc::clone(counts)))
 }

@@ -15,18 +15,28 @@ const MIN_SERVER_WINDOW_BITS: u8 = 9;
 /// `Sec-WebSocket-Extensions` value that tells the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deflate {
-    /// The window of messages to the client, 9 to 15, as a base-2 logarithm of bytes; what
-    /// [`Deflater::new`](crate::protocol::websocket::Deflater::new) takes. 15 unless the client
+    /// The window of messages to the client that it asked for, 9 to 15, as a base-2 logarithm of
+    /// bytes. The answer has what an offer has that is accepted (RFC 7692 section 7.1.2.1), be it
+    /// the largest.
+    pub server_max_window_bits: Option<u8>,
+}
+
+impl Deflate {
+    /// The window of messages to the client, which
+    /// [`Deflater::new`](crate::protocol::websocket::Deflater::new) takes: 15 unless the client
     /// asked for less.
-    pub server_max_window_bits: u8,
+    #[must_use]
+    pub fn server_window_bits(self) -> u8 {
+        self.server_max_window_bits.unwrap_or(15)
+    }
 }
 
 impl fmt::Display for Deflate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("permessage-deflate; server_no_context_takeover; client_no_context_takeover")?;
         match self.server_max_window_bits {
-            15 => Ok(()),
-            bits => write!(f, "; server_max_window_bits={bits}"),
+            None => Ok(()),
+            Some(bits) => write!(f, "; server_max_window_bits={bits}"),
         }
     }
 }
@@ -61,8 +71,8 @@ fn accept(offer: &str) -> Option<Deflate> {
         wanted.take(parameter)?;
         rest = after;
     }
-    let server_max_window_bits = wanted.server_max_window_bits.unwrap_or(15);
-    (server_max_window_bits >= MIN_SERVER_WINDOW_BITS).then_some(Deflate { server_max_window_bits })
+    let agreed = Deflate { server_max_window_bits: wanted.server_max_window_bits };
+    (agreed.server_window_bits() >= MIN_SERVER_WINDOW_BITS).then_some(agreed)
 }
 
 /// The parameters of one offer; each may come once.
@@ -152,7 +162,7 @@ mod tests {
             "permessage-deflate",
             "permessage-deflate; client_max_window_bits",
             "permessage-deflate;client_max_window_bits=8 ; server_no_context_takeover",
-            "permessage-deflate; client_no_context_takeover; server_max_window_bits=15",
+            "permessage-deflate; client_no_context_takeover",
             "permessage-deflate; client_max_window_bits=\"10\"",
         ] {
             assert_eq!(answer(offer).as_deref(), Some(PLAIN), "{offer}");
@@ -160,9 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_server_window_is_confirmed() {
-        let answered = answer("permessage-deflate; server_max_window_bits=9").unwrap();
-        assert_eq!(answered, format!("{PLAIN}; server_max_window_bits=9"));
+    fn a_server_window_that_is_asked_for_is_confirmed_the_largest_too() {
+        for bits in ["9", "10", "15"] {
+            let answered = answer(&format!("permessage-deflate; server_max_window_bits={bits}")).unwrap();
+            assert_eq!(answered, format!("{PLAIN}; server_max_window_bits={bits}"));
+        }
         assert_eq!(answer("permessage-deflate; server_max_window_bits=8"), None);
     }
 
@@ -170,7 +182,7 @@ mod tests {
     fn the_first_offer_that_can_be_met_is_taken() {
         let offers = "x-webkit-deflate-frame, permessage-deflate; server_max_window_bits=8, \
                       permessage-deflate; server_max_window_bits=10, permessage-deflate";
-        let deflate = Deflate { server_max_window_bits: 10 };
+        let deflate = Deflate { server_max_window_bits: Some(10) };
         assert_eq!(negotiate_deflate(offers), Some(deflate));
     }
 
