@@ -1,11 +1,15 @@
 //! The endpoints that SockJS clients' test suites expect, and a few more that Byway's own suites use.
 //!
 //! `cargo run --release --example sockjs_test_server -- --listen 127.0.0.1:8081`
+//!
+//! The public suite (sockjs-protocol) calls its page's origin `test`, which no page's can be: `--public-suite` lets it in.
 
 use byway::server::{Server, ServerSettings};
 use byway::{Byway, Disconnect, Handler, Message, OriginSettings, SessionHandle, Settings, SockJsSettings, Transport};
 use clap::Parser;
-use poem::Route;
+use http::HeaderValue;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,6 +21,9 @@ struct Arguments {
     /// An origin, beside the server's own, whose pages may connect. Can be given more than once.
     #[arg(long)]
     allow_origin: Vec<String>,
+    /// Lets the public suite in, whose origin is `test`, and pages of the origin `null`.
+    #[arg(long)]
+    public_suite: bool,
     /// Where the iframe pages find sockjs-client, if not here.
     #[arg(long)]
     sockjs_url: Option<String>,
@@ -25,10 +32,11 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
-    let app = TestServer::new(arguments.allow_origin, arguments.sockjs_url);
+    // Whoever is told an address finds a server there: all that may be wrong was looked at before.
+    let server = TestServer::new(&arguments)?;
     let listener = Server::bind(arguments.listen)?;
     println!("listening on http://{}", listener.local_addr()?);
-    app.serve(listener).await
+    server.serve(listener).await
 }
 
 /// All endpoints, and the settings that they have in common.
@@ -36,17 +44,25 @@ struct TestServer {
     settings: Settings,
     routes: Route,
     byways: Vec<Byway>,
+    public_suite: bool,
 }
 
 impl TestServer {
-    fn new(allowed: Vec<String>, client_url: Option<String>) -> Self {
+    fn new(arguments: &Arguments) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut allowed = arguments.allow_origin.clone();
+        if arguments.public_suite {
+            allowed.extend(["null", SUITE_AS_ORIGIN].map(str::to_owned));
+        }
         let origins = OriginSettings { allowed, ..OriginSettings::default() };
         let mut settings = Settings { origins, ..Settings::default() };
-        settings.sockjs.client_url = client_url;
-        Self { settings, routes: Route::new(), byways: Vec::new() }
+        settings.sockjs.client_url = arguments.sockjs_url.clone();
+        let public_suite = arguments.public_suite;
+        let mut server = Self { settings, routes: Route::new(), byways: Vec::new(), public_suite };
+        server.nest_all()?;
+        Ok(server)
     }
 
-    async fn serve(mut self, listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+    fn nest_all(&mut self) -> Result<(), Box<dyn std::error::Error>> {
         let short = |sockjs: &mut SockJsSettings| sockjs.response_limit = 4096;
         self.nest("/echo", Echo, short)?;
         self.nest("/echo_big", Closer, |_| {})?;
@@ -61,10 +77,16 @@ impl TestServer {
         self.nest("/cookie_needed_echo", Echo, |sockjs| {
             short(sockjs);
             (sockjs.cookie_needed, sockjs.jsessionid) = (true, true);
-        })?;
+        })
+    }
+
+    async fn serve(self, listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
         let routes = self.routes.at("/static/sockjs-1.6.1.min.js", poem::get(client_library));
         let server = self.byways.into_iter().fold(Server::new(ServerSettings::default()), Server::drain);
-        server.serve(listener, routes, terminated()).await?;
+        match self.public_suite {
+            true => server.serve(listener, routes.around(as_page), terminated()).await?,
+            false => server.serve(listener, routes, terminated()).await?,
+        };
         Ok(())
     }
 
@@ -87,6 +109,24 @@ impl TestServer {
         self.byways.push(byway);
         Ok(())
     }
+}
+
+/// What the public suite calls its origin, and what that is here.
+const SUITE: &str = "test";
+const SUITE_AS_ORIGIN: &str = "http://public-suite.test";
+
+/// Takes the public suite for a page, and answers it by the name that it gave.
+async fn as_page<E: Endpoint>(next: E, mut request: Request) -> poem::Result<Response> {
+    let is_suite = request.headers().get(ORIGIN).is_some_and(|origin| origin == SUITE);
+    if is_suite {
+        request.headers_mut().insert(ORIGIN, HeaderValue::from_static(SUITE_AS_ORIGIN));
+    }
+    let mut response = next.call(request).await?.into_response();
+    let allowed = response.headers_mut().get_mut(ACCESS_CONTROL_ALLOW_ORIGIN);
+    if let Some(allowed) = allowed.filter(|allowed| is_suite && *allowed == SUITE_AS_ORIGIN) {
+        *allowed = HeaderValue::from_static(SUITE);
+    }
+    Ok(response)
 }
 
 /// The library that the browser tests load.

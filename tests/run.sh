@@ -201,7 +201,8 @@ EOF
 
 # Autobahn's fuzzing client against the test server.
 autobahn() {
-  cargo build --locked --example sockjs_test_server || return
+  # First of all, that the suite can fail.
+  python3 tests/autobahn/summary_test.py && cargo build --locked --example sockjs_test_server || return
   local status=0
   start "$test_server" --listen 127.0.0.1:0 || return
   tests/autobahn/run.sh run "$cache/autobahn" byway "${address/http/ws}/echo/websocket" || status=$?

@@ -7,15 +7,16 @@
 # setup makes DIR/py27, once. run sets up first when that was not done, and
 # writes its reports to DIR/reports/NAME. CASES is a JSON array of patterns;
 # without it, sections 1 to 7, 9 and 10 are run (about 20 s; sections 12 and
-# 13, compression, take about 8 minutes each).
+# 13, compression, take about 8 minutes each, and need a server that
+# compresses, such as /echo_big of examples/sockjs_test_server).
 #
 # The suite speaks Python 2.7 only. That is taken from $PY27, from pyenv,
 # from the PATH, or, on a Debian that has no python2.7 any more, from the
 # packages of the last Debian that had one: these are unpacked under DIR, not
 # installed, so root is not needed.
 #
-# Exit status: 0 every case is fine; 1 some are not, or setup or the run
-# failed; 77 skipped, with a line that says why: no Python 2.7 can be had.
+# Exit status: 0 every case is fine; 1 some are not, were not tried or not
+# run, or setup or the run failed; 77 skipped, with a line that says why: no Python 2.7 can be had.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -138,7 +139,9 @@ run() {
     echo "autobahn: the fuzzing client failed or took more than $run_limit s" >&2
     exit 1
   fi
-  python3 "$here/summary.py" "$out/index.json" "$name"
+  local patterns
+  mapfile -t patterns < <(python3 -c 'import json, sys; print("\n".join(json.loads(sys.argv[1])))' "$cases")
+  python3 "$here/summary.py" "$out/index.json" "$name" "${patterns[@]}"
 }
 
 [ $# -ge 2 ] || usage

@@ -1,21 +1,25 @@
-// Feeds, as a page reads them with nothing but the browser's own EventSource, in headless Chromium.
+// Feeds, as a page reads them with nothing but the browser's own EventSource, in headless Chromium, and as libraries do.
 //
 //   BYWAY=path/to/byway node --test feeds.test.mjs
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { getBytes, getLines, getMessages } from '@microsoft/fetch-event-source/lib/cjs/parse.js';
+import { EventSource as NodeEventSource } from 'eventsource-3.0.7';
 import { launchChromium } from './chromium.mjs';
-import { startServer } from './support.mjs';
+import { eventually, startServer } from './support.mjs';
 import { visit } from './visitor.mjs';
 
 const configuration = `
 broker.history = [{ pattern = "/topic/kept/*" }]
 feeds.retry = "100ms"
+feeds.heartbeat = "100ms"
 [endpoints.chat]
 path = "/chat"
 app = "chat"
@@ -26,10 +30,14 @@ app = "stomp"
 
 const key = 'byway_the-key-of-the-feeds-test';
 
-/** A server that lets nobody in without a ticket. */
-const closed = `
+/** A server that a backend can publish to. */
+const published = `
 [api]
 keys = [{ name = "backend", hash = "sha256:${createHash('sha256').update(key).digest('hex')}", allow = ["publish", "tickets"] }]
+`;
+
+/** The same, which lets nobody in without a ticket. */
+const closed = `${published}
 [auth.tickets]
 required = true
 `;
@@ -119,11 +127,11 @@ const heard = (page, count) =>
 
 test('an EventSource that is cut off comes back by itself and misses nothing', async () => {
   const { context, page } = await visit(browser, `${road.base}/`);
-  await page.evaluate(listen, '/stomp/feed/topic/kept/a');
+  await page.evaluate(listen, '/stomp/feed/topic/kept/a?opening=event');
   // Around the road, so that this goes on while the road is cut.
   const { page: publisher } = await visit(browser, `${server.base}/`);
   const say = (...bodies) => publisher.evaluate(publish, { base: server.base, destination: '/topic/kept/a', bodies });
-  // Nothing was heard before the first cut: the id that the stream began with brings what is missed.
+  // Nothing was published before the first cut: the id that the stream began with brings what is missed.
   road.cut();
   await say('one', 'two\nlines');
   assert.deepEqual(await heard(page, 2), ['one', 'two\nlines']);
@@ -180,7 +188,7 @@ test('an EventSource comes back with its ticket, which opens nothing for anybody
   const { server, road } = await start('tickets', configuration + closed);
   const { ticket, say } = backend(server.base);
   const { context, page } = await visit(browser, `${road.base}/`);
-  const target = `/stomp/feed/topic/kept/a?ticket=${await ticket()}`;
+  const target = `/stomp/feed/topic/kept/a?ticket=${await ticket()}&opening=event`;
   await page.evaluate(listen, target);
   for (const body of ['one', 'two', 'three']) {
     road.cut();
@@ -200,8 +208,9 @@ function listenOn() {
   window.heard = [];
   window.tickets = 0;
   const listen = async (after) => {
-    const source = new EventSource(`/stomp/feed/topic/kept/a?ticket=${await window.fetchTicket()}&after=${after}`);
+    const source = new EventSource(`/stomp/feed/topic/kept/a?ticket=${await window.fetchTicket()}&after=${after}&opening=event`);
     window.tickets += 1;
+    source.addEventListener('begin', (event) => (after = event.lastEventId));
     source.onmessage = (event) => {
       after = event.lastEventId;
       window.heard.push(event.data);
@@ -219,7 +228,6 @@ test('a page whose ticket is good no more fetches another and misses nothing', a
   const { context, page } = await visit(browser, `${road.base}/`);
   await page.exposeFunction('fetchTicket', ticket);
   await page.evaluate(listenOn);
-  // Before the first event a page cannot say where it is.
   for (let n = 0; (await page.evaluate(() => window.heard.length)) === 0; n += 1) await say(`early ${n}`);
   const before = await page.evaluate(() => window.heard.length);
   road.cut();
@@ -228,6 +236,69 @@ test('a page whose ticket is good no more fetches another and misses nothing', a
   const { list, tickets } = await page.evaluate(() => ({ list: window.heard, tickets: window.tickets }));
   assert.equal(new Set(list).size, list.length);
   assert.ok(list.length >= before + 1 && tickets === 2, `${list} with ${tickets} tickets`);
+  await context.close();
+  road.close();
+  await server.stop();
+});
+
+/** What each library reads of a feed: all that it takes for a message. */
+const libraries = {
+  '@microsoft/fetch-event-source': async (url, heard, stop) => {
+    const answer = await fetch(url, { headers: { Accept: 'text/event-stream' }, signal: stop });
+    const where = {};
+    const lines = getLines(getMessages((id) => (where.id = id), (retry) => (where.retry = retry), (message) => heard.push(message)));
+    getBytes(answer.body, lines).catch(() => {});
+    await eventually(5_000, 'it knows where it is', () => where.id !== undefined && where.retry === 100);
+  },
+  eventsource: (url, heard, stop) => {
+    const source = new NodeEventSource(url);
+    stop.addEventListener('abort', () => source.close());
+    source.onmessage = (event) => heard.push(event);
+    return new Promise((resolve) => (source.onopen = resolve));
+  },
+};
+
+for (const [name, read] of Object.entries(libraries)) {
+  test(`${name} hears what is published, and nothing else`, async () => {
+    const { server, road } = await start(`library-${name.replace(/\W/g, '')}`, configuration + published);
+    const stop = new AbortController();
+    const heard = [];
+    await read(`${server.base}/stomp/feed/topic/kept/a`, heard, stop.signal);
+    const { say } = backend(server.base);
+    await say('one');
+    // Several heartbeats.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await say('two');
+    await eventually(5_000, 'both came', () => heard.length >= 2);
+    assert.deepEqual(heard.map(({ data }) => data), ['one', 'two']);
+    stop.abort();
+    road.close();
+    await server.stop();
+  });
+}
+
+/** Runs in the page: the polyfill, which cannot set headers. */
+function listenWithPolyfill(url) {
+  window.heard = [];
+  const source = new window.EventSourcePolyfill(url);
+  source.onmessage = (event) => window.heard.push(event.data);
+  source.addEventListener('gap', (event) => window.heard.push(`gap ${event.data}`));
+  return new Promise((resolve) => (source.onopen = () => resolve()));
+}
+
+test('a polyfill that is cut off comes back with its ticket and misses nothing', async () => {
+  const { server, road } = await start('polyfill', configuration + closed);
+  const { ticket, say } = backend(server.base);
+  const { context, page } = await visit(browser, `${road.base}/`);
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('event-source-polyfill'), 'utf8'));
+  await page.evaluate(listenWithPolyfill, `/stomp/feed/topic/kept/a?ticket=${await ticket()}`);
+  await say('one');
+  await heard(page, 1);
+  for (const body of ['two', 'three']) {
+    road.cut();
+    await say(body);
+  }
+  assert.deepEqual(await heard(page, 3), ['one', 'two', 'three']);
   await context.close();
   road.close();
   await server.stop();

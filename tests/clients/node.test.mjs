@@ -143,3 +143,27 @@ for (const version of clientVersions) {
     }
   });
 }
+
+describe('the test server', () => {
+  test('says where it listens only once all that it was told is right', async () => {
+    const said = await startServer({ flags: ['--allow-origin', 'nonsense'] }).then(() => 'it started', ({ message }) => message);
+    assert.match(said, /origins\.allowed.*nonsense.*is no origin/);
+    assert.doesNotMatch(said, /listening on/);
+  });
+
+  test('lets the public suite in by its name, where it is told to', async () => {
+    const suite = await startServer({ flags: ['--public-suite'] });
+    const ask = (base, method, path, origin) => fetch(base + path, { method, headers: { Origin: origin } });
+    for (const origin of ['test', 'null']) {
+      for (const [method, path] of [['GET', '/echo/info'], ['OPTIONS', '/echo/abc/abc/xhr'], ['POST', `/echo/000/${newSession()}/xhr`]]) {
+        const { status, headers } = await ask(suite.base, method, path, origin);
+        assert.equal(Math.floor(status / 100), 2, path);
+        assert.equal(headers.get('access-control-allow-origin'), origin);
+        assert.equal(headers.get('access-control-allow-credentials'), 'true');
+      }
+    }
+    assert.equal((await ask(suite.base, 'GET', '/echo/info', 'http://evil.example')).status, 403);
+    assert.equal((await ask(server.base, 'GET', '/echo/info', 'test')).status, 403);
+    await suite.stop();
+  });
+});
