@@ -145,6 +145,31 @@ async fn a_websocket_works_inside_a_plain_poem_server() {
     assert_eq!(close, b"\x88\x02\x03\xe8", "the close frame is answered, and the connection ends");
 }
 
+/// A server of somebody else's does not know its names, so the endpoint looks where it listens.
+#[tokio::test]
+async fn a_page_that_gives_its_own_name_the_loopback_address_is_foreign_inside_a_plain_poem_server_too() {
+    let address = start().await;
+    for (host, origin, status) in [
+        ("evil.com", "http://evil.com", "403"),
+        ("localhost", "http://localhost", "200"),
+        ("127.0.0.1:1", "http://127.0.0.1:1", "200"),
+        ("caf\u{e9}.com", "http://caf\u{e9}.com", "403"),
+    ] {
+        let head =
+            format!("GET /api/live/info HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n");
+        assert!(exchange(address, &head).await.starts_with(&format!("HTTP/1.1 {status}")), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn head_opens_no_session_inside_a_plain_poem_server_either() {
+    let address = start().await;
+    let head = "HEAD /api/live/0/headed/eventsource HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answer = exchange(address, head).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(post(address, "/api/live/0/headed/xhr_send", "ada", "[]").await.starts_with("HTTP/1.1 404"));
+}
+
 #[tokio::test]
 async fn the_iframe_page_names_the_library_below_the_path_that_the_client_used() {
     let address = start().await;

@@ -69,6 +69,8 @@ fn a_wrong_value_is_refused_with_what_was_expected() {
     refused("[server]\nmax_connections = 0", "server.max_connections = 0: expected at least 1 (from FILE)");
     refused("[server]\nheader_timeout = \"0s\"", "server.header_timeout = \"0s\": expected more than 0s");
     refused("[server]\nworkers = 100000", "expected at most 1024");
+    refused("[server]\nkeep_alive_timeout = \"0s\"", "server.keep_alive_timeout = \"0s\": expected more than 0s");
+    refused("[server]\nhosts = [\"a:80\"]", "server.hosts = [\"a:80\"]: expected names without ports");
     refused("a = [", "(from FILE)");
 }
 

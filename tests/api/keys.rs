@@ -35,6 +35,21 @@ async fn the_scheme_is_known_in_any_case() {
 }
 
 #[tokio::test]
+async fn media_types_are_known_in_any_case_and_head_is_a_get() {
+    let stage = Stage::start();
+    let authorization = format!("Bearer {KEY}");
+    let headers = [("Authorization", &*authorization), ("Content-Type", "Application/JSON; Charset=UTF-8")];
+    let body = json!({ "destination": "/topic/a", "body": "x" }).to_string();
+    let answer = ask(stage.server.address, "POST", "/api/publish", &headers, body.as_bytes()).await;
+    assert_eq!(answer.status(), 200, "{answer:?}");
+    let mut http = Http::connect(stage.server.address).await;
+    http.send("HEAD", "/api/users", &headers[..1], b"").await;
+    let head = http.head().await;
+    let length = ask(stage.server.address, "GET", "/api/users", &headers[..1], b"").await.body.len().to_string();
+    assert_eq!((head.status, head.header("content-length")), (200, Some(&*length)));
+}
+
+#[tokio::test]
 async fn a_key_may_do_what_it_is_allowed_and_nothing_else() {
     let stage = Stage::start();
     let message = json!({ "destination": "/topic/a" });

@@ -49,6 +49,12 @@ pub fn ask(stream: &mut (impl Read + Write), request: &str) -> Answer {
     answer(stream)
 }
 
+/// Asks for a head without a body.
+pub fn head_of(stream: &mut (impl Read + Write), request: &str) -> Answer {
+    stream.write_all(request.as_bytes()).expect("the request is taken");
+    Answer { head: head(stream), body: String::new() }
+}
+
 pub fn answer(stream: &mut impl Read) -> Answer {
     let head = head(stream);
     let mut answer = Answer { head, body: String::new() };
@@ -62,7 +68,7 @@ pub fn answer(stream: &mut impl Read) -> Answer {
 }
 
 pub fn post(path: &str, body: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// Reads byte by byte, so that nothing behind the head is taken.
@@ -83,7 +89,7 @@ pub fn read_until(stream: &mut impl Read, end: &str) -> String {
 /// Shakes hands by hand.
 pub fn websocket<S: Read + Write>(mut stream: S, path: &str) -> WebSocket<S> {
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).expect("the request is taken");

@@ -1,6 +1,7 @@
-use crate::client::{ask, connect, get, get_with, post, websocket};
+use crate::client::{ask, connect, get, get_with, head_of, post, websocket};
 use crate::process::{Byway, Folder};
 use serde_json::{Value, json};
+use std::io::Read;
 use std::net::TcpStream;
 use tungstenite::{Message, WebSocket};
 
@@ -66,6 +67,87 @@ fn health_is_json_and_takes_get_only() {
     let posted = ask(&mut connect(&byway.address), &post("/health", ""));
     assert_eq!(posted.status(), "405");
     posted.assert_header("allow: GET, HEAD");
+}
+
+#[test]
+fn head_is_a_get_without_a_body_whatever_is_served() {
+    let key = format!("sha256:{:064x}", 1);
+    let file = format!("[api]\nkeys = [{{ name = \"a\", hash = \"{key}\", allow = [\"read\", \"admin\"] }}]");
+    let byway = Byway::start_in(Folder::new().with("byway.toml", &file), &["--config", "byway.toml"]);
+    let mut stream = connect(&byway.address);
+    for path in [
+        "/",
+        "/static/demo.js",
+        "/health",
+        "/metrics",
+        "/chat",
+        "/chat/iframe.html",
+        "/admin",
+        "/api/docs",
+        "/api/openapi.json",
+        "/api/sessions",
+        "/nowhere",
+    ] {
+        let host = &byway.address;
+        let asked = get(host, path);
+        let head = head_of(&mut stream, &format!("HEAD {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(head.status(), asked.status(), "{path}");
+        assert_eq!(head.header("content-type"), asked.header("content-type"), "{path}");
+        // What /metrics has to say changes all the time.
+        if path != "/metrics" {
+            assert_eq!(head.header("content-length"), asked.header("content-length"), "{path}");
+        }
+        assert_ne!(head.header("content-length"), Some("0"), "{path}");
+        if head.header("connection") == Some("close") {
+            stream = connect(host);
+        }
+    }
+}
+
+#[test]
+fn the_server_answers_to_the_names_that_it_is_given() {
+    let names = |folder: Folder, arguments: &[&str]| Byway::start_in(folder, arguments);
+    let ask_for = |byway: &Byway, host: &str| {
+        let request = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        ask(&mut connect(&byway.address), &request).status().to_owned()
+    };
+    let usual = names(Folder::new(), &[]);
+    assert_eq!(["localhost", "example.com"].map(|host| ask_for(&usual, host)), ["200", "421"]);
+    let file = Folder::new().with("byway.toml", "server.hosts = [\"example.com\"]");
+    let named = names(file, &["--config", "byway.toml"]);
+    assert_eq!(["localhost", "example.com"].map(|host| ask_for(&named, host)), ["421", "200"]);
+    let file = "[endpoints.a]\npath = \"/a\"\napp = \"echo\"\ntrusted_proxies = [\"127.0.0.1/32\"]";
+    let behind = names(Folder::new().with("byway.toml", file), &["--config", "byway.toml"]);
+    assert_eq!(["localhost", "example.com"].map(|host| ask_for(&behind, host)), ["200", "200"]);
+}
+
+#[test]
+fn a_connection_is_kept_for_as_long_as_it_is_told() {
+    let file = Folder::new().with("byway.toml", "server.keep_alive_timeout = \"100ms\"");
+    let byway = Byway::start_in(file, &["--config", "byway.toml"]);
+    let mut stream = connect(&byway.address);
+    let request = format!("GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", byway.address);
+    assert_eq!(ask(&mut stream, &request).status(), "200");
+    assert_eq!(stream.read(&mut [0]).expect("the end comes before anybody loses patience"), 0);
+}
+
+#[test]
+fn metrics_come_in_the_format_that_is_liked_more() {
+    let byway = Byway::start(&[]);
+    let format = |accept: &str| {
+        let answer = get_with(&byway.address, "/metrics", &format!("Accept: {accept}\r\n"));
+        answer.header("content-type").and_then(|media| media.split(';').next()).map(str::to_owned)
+    };
+    let open = "Application/OpenMetrics-Text; version=1.0.0";
+    for (accept, expected) in [
+        (format!("{open}; q=0.6, text/plain; q=0.3, */*; q=0.2"), "application/openmetrics-text"),
+        (format!("text/plain;q=0.5, {open}; q=0.5"), "application/openmetrics-text"),
+        (format!("{open}; q=0.3, text/plain"), "text/plain"),
+        (format!("{open}; q=0"), "text/plain"),
+        ("*/*".to_owned(), "text/plain"),
+    ] {
+        assert_eq!(format(&accept).as_deref(), Some(expected), "{accept}");
+    }
 }
 
 fn next(socket: &mut WebSocket<TcpStream>) -> Value {

@@ -42,7 +42,7 @@ fn sigterm_tells_every_session_1001_and_exits_with_0() {
 #[test]
 fn health_is_503_as_soon_as_the_server_stops() {
     let mut byway = Byway::start(&[]);
-    let request = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut asking = connect(&byway.address);
     assert_eq!(ask(&mut asking, request).status(), "200");
     let mut open = websocket(connect(&byway.address), "/echo/websocket");

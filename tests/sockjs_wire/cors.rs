@@ -3,6 +3,7 @@
 use crate::server::{ANYBODY, EMPTY, NO_CACHE, ORIGIN, VARY, check, serve};
 use crate::support::TestServer;
 use crate::support::client::http::Head;
+use crate::support::client::websocket::WebSocket;
 
 const XHR: [&str; 3] = ["/000/s/xhr", "/000/s/xhr_streaming", "/000/s/xhr_send"];
 
@@ -127,6 +128,57 @@ async fn do_better_pages_of_foreign_origins_are_refused() {
         }
     }
     assert_eq!(server.ask("GET", "/echo/info", &[("Origin", "http://byway.test")], "").await.status(), 200);
+}
+
+/// An app's WebView says where its files are from, whatever that looks like.
+#[tokio::test]
+async fn apps_may_come_where_they_are_listed_and_everybody_where_a_star_is() {
+    const APPS: [&str; 4] = ["file://", "capacitor://localhost", "tauri://localhost", "chrome-extension://abcdef"];
+    let serve = |allowed: &[&str], credentials| {
+        let mut settings = byway::Settings::default();
+        settings.origins.allowed = allowed.iter().map(ToString::to_string).collect();
+        settings.origins.credentials = credentials;
+        TestServer::start(settings, Nothing)
+    };
+    let (listed, any) = (serve(&APPS, true).await, serve(&["*"], false).await);
+    for origin in APPS {
+        let asked = [("Origin", origin)];
+        assert_eq!(cors(&listed.ask("GET", "/e/info", &asked, "").await.head), to(origin));
+        assert_eq!(cors(&any.ask("GET", "/e/info", &asked, "").await.head), TO_ANYBODY);
+        let socket = WebSocket::attempt(listed.address, "/e/websocket", &asked).await;
+        assert_eq!(socket.head.status, 101, "{origin}");
+    }
+    for origin in ["content://", "null", "test", "app://x"] {
+        let asked = [("Origin", origin)];
+        assert_eq!(listed.ask("GET", "/e/info", &asked, "").await.status(), 403, "{origin}");
+        assert_eq!(any.ask("GET", "/e/info", &asked, "").await.status(), 200, "{origin}");
+    }
+}
+
+struct Nothing;
+
+impl byway::Handler for Nothing {
+    async fn message(&self, _: &byway::SessionHandle, _: byway::Message) {}
+}
+
+#[tokio::test]
+async fn the_own_page_is_own_by_its_socket_s_scheme_and_with_a_slash_too() {
+    let server = serve().await;
+    for (origin, status) in
+        [("http://byway.test/", 200), ("ws://byway.test", 200), ("wss://byway.test", 403), ("http://byway.test//", 403)]
+    {
+        assert_eq!(server.ask("GET", "/echo/info", &[("Origin", origin)], "").await.status(), status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_s_headers_are_one_list_on_however_many_lines() {
+    let server = serve().await;
+    let asked =
+        [("Origin", ORIGIN), ("Access-Control-Request-Headers", "a, b"), ("Access-Control-Request-Headers", "c")];
+    let answer = server.ask("OPTIONS", "/echo/info", &asked, "").await;
+    let allowed = answer.head.headers.iter().filter(|(name, _)| name == "access-control-allow-headers");
+    assert_eq!(allowed.map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["a, b", "c"]);
 }
 
 async fn cookie(server: &TestServer, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<String> {
