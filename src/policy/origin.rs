@@ -13,7 +13,7 @@ pub struct OriginSettings {
     /// Origins beside the own one: `https://app.example.com`, `https://*.example.com` (any depth of sub-domains),
     /// `http://localhost:*` (any port), those of apps (`capacitor://localhost`, `chrome-extension://id`, `file://`), `null`
     /// (sandboxed pages and files), or `*` for all of these and every page on the web, which demands `credentials = false`.
-    /// `ws` and `wss` are the same as `http` and `https`. Default: none.
+    /// Default: none.
     pub allowed: Vec<String>,
     /// Whether foreign pages may send cookies and other credentials. sockjs-client's XHR transports always do, and
     /// fail cross-origin without. Default true.
@@ -84,7 +84,8 @@ impl OriginPolicy {
             return self.rules.contains(&Rule::Null);
         }
         let Ok(origin) = origin.parse::<Origin>() else { return false };
-        own == Some(&origin) || self.rules.iter().any(|rule| rule.matches(&origin))
+        own.is_some_and(|own| *own == origin || *own == origin.of_page())
+            || self.rules.iter().any(|rule| rule.matches(&origin))
     }
 
     /// Whether answers to foreign pages allow credentials.
@@ -112,6 +113,16 @@ impl Origin {
     pub fn of_request(scheme: &str, host: &str) -> Option<Self> {
         format!("{scheme}://{host}").parse().ok()
     }
+
+    /// The page's own: some clients name the scheme of the socket that they open.
+    fn of_page(&self) -> Self {
+        let scheme = match self.scheme.as_str() {
+            "ws" => "http",
+            "wss" => "https",
+            other => other,
+        };
+        Self { scheme: scheme.to_owned(), ..self.clone() }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -126,8 +137,8 @@ impl fmt::Display for Origin {
 
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
-        "http" => Some(80),
-        "https" => Some(443),
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
         _ => None,
     }
 }
@@ -152,20 +163,11 @@ fn split(text: &str) -> Option<(String, String, Option<&str>)> {
     let (scheme, authority) = text.split_once("://")?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     let is_scheme = !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    let scheme = is_scheme.then(|| page_scheme(scheme.to_ascii_lowercase()))?;
+    let scheme = is_scheme.then(|| scheme.to_ascii_lowercase())?;
     let (host, port) = host::split(authority)?;
     // `file://` and `content://` have no host; the web's origins do.
     let has_host = !host.is_empty() || (authority.is_empty() && default_port(&scheme).is_none());
     has_host.then_some((scheme, host, port))
-}
-
-/// The scheme of the page: some clients say the one of the socket that they open.
-fn page_scheme(scheme: String) -> String {
-    match scheme.as_str() {
-        "ws" => "http".to_owned(),
-        "wss" => "https".to_owned(),
-        _ => scheme,
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -57,6 +57,8 @@ struct Asked {
     destinations: Vec<DestinationPattern>,
     /// The id of the event that the reader has seen last.
     last_id: Option<String>,
+    /// It says so beside what its URL had at first, so it was here before.
+    comes_back: bool,
     /// So many of the past are wanted, where there is no such id.
     history: Option<usize>,
     tells_beginning: bool,
@@ -67,8 +69,11 @@ struct Asked {
 impl Asked {
     fn of(exchange: &Exchange, path: &str) -> Result<Self, FeedRefusal> {
         let transport = by_accept(exchange.request.headers());
-        let (destinations, last_id) = (Vec::new(), last_event_id(exchange));
-        let mut asked = Self { transport, destinations, last_id, history: None, tells_beginning: false, wait: None };
+        let added = added_event_id(exchange);
+        let comes_back = added.is_some();
+        let last_id = added.or_else(|| parameter(exchange, |name| name == "after"));
+        let (destinations, history, tells_beginning, wait) = (Vec::new(), None, false, None);
+        let mut asked = Self { transport, destinations, last_id, comes_back, history, tells_beginning, wait };
         if !matches!(path, "" | "/") {
             asked.destinations.push(destination(decoded(path))?);
         }
@@ -92,8 +97,7 @@ impl Asked {
     }
 
     fn request(self, exchange: &Exchange, feeds: &Feeds) -> FeedRequest {
-        let Self { transport, destinations, last_id, history, tells_beginning, wait } = self;
-        let comes_back = last_id.is_some();
+        let Self { transport, destinations, last_id, comes_back, history, tells_beginning, wait } = self;
         let history = history.map_or(Beginning::Now, Beginning::Last);
         FeedRequest {
             transport,
@@ -131,16 +135,18 @@ impl Asked {
     }
 }
 
-/// Where a reader says that it is: in the header, as an `EventSource` does when it comes back to the URL that it had at first;
-/// as one that cannot set headers adds it to that URL; or as the URL had it at first. What is no text is an id all the same.
-fn last_event_id(exchange: &Exchange) -> Option<String> {
+/// Where a reader that comes back says that it is: in the header, as an `EventSource` does, which keeps its URL; or as one that
+/// cannot set headers adds it to that URL. What is no text is an id all the same.
+fn added_event_id(exchange: &Exchange) -> Option<String> {
     let header = exchange.request.headers().get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()));
-    let query = |is_meant: fn(&str) -> bool| {
-        let pairs = form_urlencoded::parse(exchange.query().as_bytes());
-        pairs.filter(|(name, value)| is_meant(name) && !value.is_empty()).last().map(|(_, value)| value.into_owned())
-    };
     let header = header.filter(|id| !id.is_empty()).map(Cow::into_owned);
-    header.or_else(|| query(is_last_event_id)).or_else(|| query(|name| name == "after"))
+    header.or_else(|| parameter(exchange, is_last_event_id))
+}
+
+/// The last parameter that is meant and has a value.
+fn parameter(exchange: &Exchange, is_meant: fn(&str) -> bool) -> Option<String> {
+    let pairs = form_urlencoded::parse(exchange.query().as_bytes());
+    pairs.filter(|(name, value)| is_meant(name) && !value.is_empty()).last().map(|(_, value)| value.into_owned())
 }
 
 /// Every spelling of a last event id in a query: `lastEventId` (Yaffle's polyfill, Mercure), `evs_last_event_id` (amvtek's),

@@ -61,7 +61,8 @@ fn the_admin_page_is_where_the_api_is_and_those_who_look_are_told_that_the_serve
     assert_eq!((get(address, "/admin").status(), get(&byway.address, "/admin").status()), ("200", "404"));
     let mut feed = connect(address);
     let target = "/admin/live/feed/topic/stats?format=lines";
-    write!(feed, "GET {target} HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n").expect("it is taken");
+    write!(feed, "GET {target} HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n")
+        .expect("it is taken");
     let mut told = vec![0; 64];
     feed.read_exact(&mut told).expect("an answer");
     byway.signal("TERM");

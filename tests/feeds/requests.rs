@@ -149,7 +149,7 @@ async fn head_uses_no_ticket() {
 #[tokio::test]
 async fn a_reader_comes_back_with_its_ticket_however_it_says_where_it_is() {
     let stage = Plan::new().tokens().start();
-    for name in ["lastEventId", "evs_last_event_id", "after"] {
+    for name in ["lastEventId", "evs_last_event_id", "last_event_id", "Last-Event-ID"] {
         let ticket = stage.messenger.issue_ticket(TicketRequest::new("ada")).expect("a ticket").ticket;
         let target = format!("/topic/kept/a?ticket={}", ticket.expose());
         let id = stage.events(&target).await.began_at;
