@@ -32,6 +32,22 @@ async fn a_head_takes_no_longer_than_the_file_says() {
     soon(async { while http.fill().await {} }).await;
 }
 
+#[tokio::test]
+async fn the_server_s_names_are_those_of_the_file() {
+    let stage = echo("server.hosts = [\"example.com\"]");
+    for (host, status) in [("example.com", 200), ("localhost", 421)] {
+        assert_eq!(stage.get_with("/e", &[("Host", host)]).await.status(), status, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_idle_no_longer_than_the_file_says() {
+    let stage = echo("server.keep_alive_timeout = \"100ms\"");
+    let mut http = stage.http().await;
+    assert_eq!(http.ask("GET", "/e", &[], b"").await.status(), 200);
+    assert!(soon(http.is_at_end()).await);
+}
+
 /// What is answered to a request with fields of these sizes.
 async fn fields(stage: &Stage, sizes: &[usize]) -> u16 {
     let names: Vec<_> = (0..sizes.len()).map(|n| format!("X-{n}")).collect();
