@@ -26,6 +26,7 @@ mod attacks {
     mod r_limits;
     mod s_broker;
     mod s_frames;
+    mod s_shares;
     mod w_frames;
     mod w_peers;
 }

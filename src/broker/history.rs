@@ -21,6 +21,7 @@ pub struct History {
     /// What is kept: the newest, without a gap, the oldest first.
     entries: VecDeque<Entry>,
     bytes: usize,
+    cost: usize,
     settings: HistorySettings,
 }
 
@@ -28,8 +29,13 @@ pub struct History {
 struct Entry {
     publication: Arc<Publication>,
     size: usize,
+    cost: usize,
     pushed: Instant,
 }
+
+/// What a publication takes beside its bytes, and each of its headers.
+const OF_PUBLICATION: usize = 200;
+const OF_HEADER: usize = 64;
 
 /// A place in a history: behind the publication of this number. As text it is what the header `offset` of messages says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +87,7 @@ pub enum Gap {
 impl History {
     /// A history without publications.
     pub fn new(epoch: u64, settings: HistorySettings) -> Self {
-        Self { epoch, offset: 0, entries: VecDeque::new(), bytes: 0, settings }
+        Self { epoch, offset: 0, entries: VecDeque::new(), bytes: 0, cost: 0, settings }
     }
 
     /// Which history this is.
@@ -99,6 +105,16 @@ impl History {
         self.bytes
     }
 
+    /// How many bytes of memory they take: their own, and 200 for each and 64 for each of its headers.
+    pub fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// The same of one publication.
+    pub fn cost_of(publication: &Publication) -> usize {
+        publication.size() + OF_PUBLICATION + OF_HEADER * publication.headers.len()
+    }
+
     /// How many publications are kept.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -111,10 +127,11 @@ impl History {
 
     /// Keeps a publication, forgets those that are too many then, and answers its offset.
     pub fn push(&mut self, publication: Arc<Publication>, now: Instant) -> u64 {
-        let size = publication.size();
+        let (size, cost) = (publication.size(), Self::cost_of(&publication));
         self.offset += 1;
         self.bytes += size;
-        self.entries.push_back(Entry { publication, size, pushed: now });
+        self.cost += cost;
+        self.entries.push_back(Entry { publication, size, cost, pushed: now });
         while self.entries.len() > self.settings.messages || self.bytes > self.settings.bytes {
             self.forget_oldest();
         }
@@ -155,6 +172,7 @@ impl History {
     pub fn forget_all(&mut self) {
         self.entries = VecDeque::new();
         self.bytes = 0;
+        self.cost = 0;
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do, if nothing happens until then.
@@ -172,6 +190,7 @@ impl History {
     fn forget_oldest(&mut self) {
         if let Some(entry) = self.entries.pop_front() {
             self.bytes -= entry.size;
+            self.cost -= entry.cost;
         }
     }
 }

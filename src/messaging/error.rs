@@ -167,7 +167,9 @@ impl<E: Error + Send + Sync + 'static> From<E> for MessageError {
 fn own(error: &(dyn Error + 'static)) -> Option<MessageError> {
     if let Some(error) = error.downcast_ref::<PublishError>() {
         return match error {
-            PublishError::Overloaded | PublishError::QueueFull => Some(MessageError::overloaded(error.to_string())),
+            PublishError::Overloaded | PublishError::QueueFull | PublishError::ShareReached => {
+                Some(MessageError::overloaded(error.to_string()))
+            }
             PublishError::InvalidDestination(_) => Some(MessageError::bad_request(error.to_string())),
             PublishError::NotPublishable(_) | PublishError::NotJson(_) => None,
         };

@@ -2,7 +2,7 @@
 
 use super::settings::MessagingSettings;
 use super::{DestinationPage, DestinationQuery, HistoryPage, HistoryQuery, IntoPayload, Json, Users};
-use crate::broker::Present;
+use crate::broker::{NoShare, Present, Purged};
 use crate::model::{Destination, DestinationError, Disconnect, Publication, SessionId};
 use crate::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
 use bytestring::ByteString;
@@ -42,6 +42,9 @@ pub trait Outlet: Send + Sync + 'static {
     /// What is kept of a topic; `None` where nothing is to be.
     fn history(&self, query: &HistoryQuery) -> Option<HistoryPage>;
 
+    /// Throws away what waits in a work queue, or what is kept of a topic. `None` where there is nothing of this name.
+    fn empty(&self, destination: &Destination) -> Option<Purged>;
+
     /// Who is present in a destination, of whom others are told: at most `limit`, with numbers above `after`. `None` where
     /// presence is not configured.
     fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present>;
@@ -76,6 +79,8 @@ pub enum PublishError {
     Overloaded,
     /// The queue has as many messages as it may have.
     QueueFull,
+    /// The broker holds as much for this client as it [may](crate::broker::ShareSettings).
+    ShareReached,
     /// The text is no destination.
     InvalidDestination(DestinationError),
     /// Nothing can be published there: it is the application's or a user's, or of no kind that the broker has.
@@ -89,6 +94,7 @@ impl fmt::Display for PublishError {
         match self {
             Self::Overloaded => f.write_str("too many messages wait to be delivered"),
             Self::QueueFull => f.write_str("the queue is full"),
+            Self::ShareReached => NoShare::Share.fmt(f),
             Self::InvalidDestination(error) => write!(f, "not a destination: {error}"),
             Self::NotPublishable(destination) => write!(f, "nothing can be published to {destination}"),
             Self::NotJson(problem) => write!(f, "the payload has no form in JSON: {problem}"),
@@ -97,6 +103,15 @@ impl fmt::Display for PublishError {
 }
 
 impl std::error::Error for PublishError {}
+
+impl From<NoShare> for PublishError {
+    fn from(error: NoShare) -> Self {
+        match error {
+            NoShare::Full => Self::QueueFull,
+            NoShare::Share => Self::ShareReached,
+        }
+    }
+}
 
 impl From<DestinationError> for PublishError {
     fn from(error: DestinationError) -> Self {
@@ -201,6 +216,15 @@ impl Messenger {
     /// What this node keeps of a topic, a page at a time. `None` where the settings have no history for it.
     pub fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
         self.outlet.history(query)
+    }
+
+    /// Throws away what waits in a work queue of this node, or what is kept of a topic, and answers how much that was. `None`
+    /// where there is no such queue, and no such history.
+    ///
+    /// What consumers have and have not acknowledged stays theirs. Offsets of a topic go on, so that who comes back is told
+    /// how much it has missed.
+    pub fn empty(&self, destination: &Destination) -> Option<Purged> {
+        self.outlet.empty(destination)
     }
 
     /// Who is present in a destination on this node: those with a subscription to exactly it. `None` where no entry of

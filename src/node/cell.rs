@@ -5,6 +5,7 @@ use super::group::Membership;
 use super::inbox::Inbox;
 use super::now;
 use super::tap::{Direction, Tap};
+use crate::broker::Account;
 use crate::model::{Disconnect, Message, Principal, SessionId, Transport};
 use crate::session::{Outgoing, SendError, Session, WriteProgress};
 use futures_util::task::AtomicWaker;
@@ -13,8 +14,8 @@ use parking_lot::Mutex;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -33,6 +34,8 @@ pub(crate) struct Cell {
     pub(super) inbox: Option<Box<Inbox>>,
     pub(super) attributes: Mutex<Extensions>,
     pub(super) memberships: Mutex<Vec<Membership>>,
+    /// Who holds what the broker keeps for it.
+    pub(super) account: OnceLock<Arc<Account>>,
     /// The ending was counted and logged.
     pub(super) ended: AtomicBool,
 }
@@ -83,6 +86,7 @@ impl Cell {
             inbox,
             attributes: Mutex::default(),
             memberships: Mutex::default(),
+            account: OnceLock::new(),
             ended: AtomicBool::new(false),
         })
     }
@@ -336,7 +340,7 @@ mod tests {
 
     /// docs/performance.md has what an idle session is made of.
     #[test]
-    fn a_session_s_own_state_is_below_700_bytes() {
-        assert!(size_of::<Cell>() < 700, "{}", size_of::<Cell>());
+    fn a_session_s_own_state_is_below_720_bytes() {
+        assert!(size_of::<Cell>() < 720, "{}", size_of::<Cell>());
     }
 }

@@ -104,6 +104,10 @@ pub struct LimitSettings {
     pub publish_messages: usize,
     /// How many bytes they may have. Default 64 MiB.
     pub publish_bytes: usize,
+    /// How long a client's message may wait where they are as many, before it is refused. Nothing more is read from the
+    /// client meanwhile. Default 10 s; `"0s"` refuses it at once, as the application's own are.
+    #[serde(with = "crate::model::duration")]
+    pub publish_wait: Duration,
     /// How many sessions may be open at a time. Default 100,000: about 300 MB when all are idle WebSockets.
     pub max_sessions: usize,
 }
@@ -117,6 +121,7 @@ impl Default for LimitSettings {
             inbox_messages: 1024,
             publish_messages: 65_536,
             publish_bytes: 64 << 20,
+            publish_wait: Duration::from_secs(10),
             max_sessions: 100_000,
         }
     }
@@ -144,6 +149,8 @@ impl Settings {
             let right = !duration.is_zero() && duration <= MAX_DURATION;
             ensure(right, key, "expected more than 0s and at most 30 days")?;
         }
+        let wait = self.limits.publish_wait <= MAX_DURATION;
+        ensure(wait, "limits.publish_wait", "expected at most 30 days")?;
         ensure(
             self.limits.inbox_messages >= self.sockjs.max_messages_per_request,
             "limits.inbox_messages",

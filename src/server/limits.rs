@@ -96,7 +96,11 @@ const OF_ALL: &[LimitKind] = &[
     ),
     row("Signs of life", &["session.heartbeat", "session.heartbeat_answer"], &["ended.no_heartbeat"]),
     row("Time without a connection", &["session.disconnect_delay"], &["ended.absent"]),
-    row("Publishing to many", &["limits.publish_messages", "limits.publish_bytes"], &["ended.overloaded"]),
+    row(
+        "Publishing to many",
+        &["limits.publish_messages", "limits.publish_bytes", "limits.publish_wait"],
+        &["ended.overloaded"],
+    ),
     row("Pages of other origins", &["origins.allowed"], &["refused.origin"]),
 ];
 
@@ -122,6 +126,12 @@ const OF_STOMP: &[LimitKind] = &[
         &["broker.max_queues", "broker.max_queue_bytes", "broker.queue.max_messages", "broker.queue.max_bytes"],
         &[],
     ),
+    row(
+        "What one client may hold of all that, in percent",
+        &["broker.shares.address", "broker.shares.user", "broker.shares.anonymous"],
+        &["limit_hits.broker_share"],
+    ),
+    row("Queues that nobody consumes", &["broker.queue.unused_time", "broker.queue.unused_time_anonymous"], &[]),
     row("Histories", &["broker.max_histories", "broker.max_history_bytes"], &[]),
     row(
         "Destinations that somebody listens to",
@@ -243,7 +253,8 @@ mod tests {
     #[test]
     fn every_row_names_counters_that_there_are() {
         let rates = RateLimits::new(&RateSettings::default(), crate::node::now());
-        let rates: Vec<_> = rates.hits().map(|(name, _)| name).chain(["connect_failures", "presence"]).collect();
+        let rates: Vec<_> =
+            rates.hits().map(|(name, _)| name).chain(["connect_failures", "presence", "broker_share"]).collect();
         for hit in OF_SERVER.iter().chain(OF_ALL).chain(OF_STOMP).chain(OF_HOOKS).flat_map(|kind| kind.hits) {
             let (map, key) = hit.split_once('.').unwrap();
             let known = match map {

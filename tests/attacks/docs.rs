@@ -17,6 +17,7 @@ const SOURCES: &[&str] = &[
     include_str!("r_limits.rs"),
     include_str!("s_broker.rs"),
     include_str!("s_frames.rs"),
+    include_str!("s_shares.rs"),
     include_str!("w_frames.rs"),
     include_str!("w_peers.rs"),
     // Rows that need no server.

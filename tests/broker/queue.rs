@@ -2,8 +2,8 @@
 
 use crate::{at, destination, number, sized};
 use byway::broker::{
-    ConsumerId, DeadLetterReason, Delivery, OnFull, QueueFull, QueueSettings, Settlement, SubscribeError, UnknownTag,
-    WorkQueue,
+    ConsumerId, DeadLetterReason, Delivery, OnFull, Purged, QueueFull, QueueSettings, Settlement, SubscribeError,
+    UnknownTag, WorkQueue,
 };
 use byway::{AckMode, Publication, SessionId};
 use std::sync::Arc;
@@ -298,4 +298,46 @@ fn a_dead_letter_says_where_it_comes_from_and_why_whatever_its_publisher_said() 
             ("original-destination", "/queue/orders"),
         ]
     );
+}
+
+#[test]
+fn there_is_room_for_several_where_all_of_them_would_be_taken_and_none_dropped_for_another() {
+    let limits = QueueSettings { max_messages: 4, max_bytes: 100, ..settings() };
+    let mut queue = queue(2, limits.clone());
+    assert_eq!(
+        [(2, 60), (3, 60), (2, 61)].map(|(messages, bytes)| queue.has_room_for(messages, bytes)),
+        [true, false, false]
+    );
+    queue.subscribe(ADA, AckMode::Client, 1).unwrap();
+    assert_eq!(drain(&mut queue).len(), 1);
+    assert!(queue.has_room_for(2, 60) && !queue.has_room_for(3, 0), "unacknowledged ones count");
+    let mut dropping = self::queue(2, QueueSettings { on_full: OnFull::DropOldest, ..limits });
+    dropping.subscribe(ADA, AckMode::Client, 1).unwrap();
+    assert_eq!(drain(&mut dropping).len(), 1);
+    assert!(dropping.has_room_for(3, 80) && !dropping.has_room_for(4, 0) && !dropping.has_room_for(1, 81));
+}
+
+#[test]
+fn what_waits_can_be_thrown_away_and_what_consumers_have_stays() {
+    let mut queue = queue(4, settings());
+    queue.subscribe(ADA, AckMode::Client, 2).unwrap();
+    let tags: Vec<_> = deliveries(&mut queue).iter().map(|delivery| delivery.tag).collect();
+    assert_eq!(queue.purge(), Purged { messages: 2, bytes: 40 });
+    assert_eq!((queue.waiting(), queue.unacked(), queue.bytes(), dead(&mut queue)), (0, 2, 40, vec![]));
+    assert_eq!(queue.settle(ADA, tags[1], Settlement::Ack, at(0)), Ok(()));
+    assert_eq!(queue.purge(), Purged::default());
+}
+
+#[test]
+fn what_nobody_consumes_is_given_up_in_order() {
+    let mut queue = queue(3, QueueSettings { redelivery_delay: Duration::from_secs(1), ..settings() });
+    queue.subscribe(ADA, AckMode::Client, 1).unwrap();
+    let tag = deliveries(&mut queue)[0].tag;
+    queue.settle(ADA, tag, Settlement::Nack, at(0)).unwrap();
+    queue.unsubscribe(ADA);
+    queue.give_up_unused();
+    let mut dead = dead(&mut queue);
+    dead.sort_unstable_by_key(|(number, _)| *number);
+    assert_eq!(dead, [1, 2, 3].map(|number| (number, DeadLetterReason::Unused)));
+    assert!(queue.is_idle());
 }

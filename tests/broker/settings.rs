@@ -184,6 +184,14 @@ fn a_history_has_defaults_for_all_but_its_pattern() {
 fn what_cannot_be_right_is_refused_by_its_key() {
     for (toml, expected) in [
         ("max_queues = 0", "broker.max_queues: 0 would let nothing through"),
+        ("shares = { address = 0 }", "broker.shares.address: expected 1 to 100, in percent"),
+        ("shares = { user = 101 }", "broker.shares.user: expected 1 to 100, in percent"),
+        ("shares = { address = 60 }", "broker.shares.address: expected at most shares.anonymous"),
+        ("queue = { unused_time = \"31days\" }", "broker.queue.unused_time: expected at most 30 days, or 0s for ever"),
+        (
+            "queue = { unused_time_anonymous = \"31days\" }",
+            "broker.queue.unused_time_anonymous: expected at most 30 days, or 0s for ever",
+        ),
         ("queue = { max_bytes = 0 }", "broker.queue.max_bytes: 0 would let nothing through"),
         ("queue = { prefetch = 2000 }", "broker.queue.prefetch: expected at most max_prefetch"),
         ("queue = { max_age = \"0s\" }", "broker.queue.max_age: expected more than 0s"),
@@ -242,9 +250,10 @@ fn the_manual_has_every_limit_with_its_default() {
     let settings = BrokerSettings::default();
     let mut expected = defaults(&settings.queue, "");
     expected.extend(defaults(&settings.directory, "directory."));
+    expected.extend(defaults(&settings.shares, "shares."));
     expected.extend(defaults(&settings, ""));
     expected.push(("max_age".to_owned(), settings.queue.max_age.map_or("none", |_| "some").to_owned()));
-    assert_eq!(expected.len(), 10 + 2 + 6);
+    assert_eq!(expected.len(), 12 + 2 + 3 + 6);
     for (key, default) in expected {
         assert!(MANUAL.contains(&format!("\n| `{key}` | `{default}` | ")), "{key} = {default}");
     }

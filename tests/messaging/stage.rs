@@ -1,6 +1,6 @@
 //! A client, an outlet that remembers, and applications that are asked.
 
-use byway::broker::Present;
+use byway::broker::{Present, Purged};
 use byway::messaging::{
     Client, ClientInfo, DestinationPage, DestinationQuery, Dispatcher, HistoryPage, HistoryQuery, Kind, MessageError,
     MessageHandler, Messages, MessagingSettings, Messenger, Outcome, OutgoingDelivery, Outlet, PublishError, Request,
@@ -97,6 +97,10 @@ impl Outlet for Recorder {
 
     fn destinations(&self, _: &DestinationQuery) -> DestinationPage {
         DestinationPage::default()
+    }
+
+    fn empty(&self, _: &Destination) -> Option<Purged> {
+        None
     }
 
     fn history(&self, _: &HistoryQuery) -> Option<HistoryPage> {

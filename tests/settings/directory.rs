@@ -19,7 +19,8 @@ async fn destinations_with_subscribers_are_as_many_as_the_file_says() {
 
 #[tokio::test]
 async fn segments_of_patterns_are_as_many_as_the_file_says() {
-    let setting = "broker.directory.max_wildcard_segments = 3";
+    let all = "broker.shares = { address = 100, anonymous = 100 }";
+    let setting = &format!("broker.directory.max_wildcard_segments = 3\n{all}");
     assert_eq!(second(setting, ["/topic/a/*", "/topic/a/*"]).await, "RECEIPT");
     assert_eq!(second(setting, ["/topic/a/*", "/topic/b/*"]).await, "ERROR");
     assert_eq!(second(setting, ["/topic/a/*", "/topic/b"]).await, "RECEIPT");

@@ -65,12 +65,22 @@ async fn publish_two(setting: &str) -> String {
 #[tokio::test]
 async fn as_many_publications_wait_for_the_members_as_the_file_says() {
     assert_eq!(publish_two("").await, "RECEIPT");
-    assert_eq!(publish_two("endpoints.e.limits.publish_messages = 1").await, "ERROR");
+    assert_eq!(publish_two(&format!("endpoints.e.limits.publish_messages = 1\n{AT_ONCE}")).await, "ERROR");
 }
+
+/// Who finds no room is refused, and does not wait.
+const AT_ONCE: &str = "endpoints.e.limits.publish_wait = \"0s\"";
 
 #[tokio::test]
 async fn as_many_bytes_of_publications_wait_for_the_members_as_the_file_says() {
-    assert_eq!(publish_two("endpoints.e.limits.publish_bytes = 15").await, "ERROR");
+    assert_eq!(publish_two(&format!("endpoints.e.limits.publish_bytes = 15\n{AT_ONCE}")).await, "ERROR");
+}
+
+#[tokio::test]
+async fn a_publication_waits_for_the_members_as_long_as_the_file_says() {
+    let one = "endpoints.e.limits.publish_messages = 1";
+    assert_eq!(publish_two(one).await, "RECEIPT");
+    assert_eq!(publish_two(&format!("{one}\n{AT_ONCE}")).await, "ERROR");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ mod queues;
 mod rates;
 mod server;
 mod session;
+mod shares;
 mod sockjs;
 mod stage;
 mod stomp;

@@ -142,6 +142,29 @@ async fn a_message_waits_no_longer_than_the_file_says() {
     assert_eq!(soon(client.message()).await.header("dead-letter-reason"), Some("expired"));
 }
 
+/// What becomes of a message in a queue that nobody consumes.
+async fn unused(stage: &Stage, put: impl AsyncFnOnce(&Stage)) {
+    let mut client = stage.connect().await;
+    client.subscribe("dead", "/queue/dead-letter", &[]).await;
+    put(stage).await;
+    assert_eq!(soon(client.message()).await.header("dead-letter-reason"), Some("unused"));
+}
+
+#[tokio::test]
+async fn a_queue_that_nobody_consumes_lasts_as_long_as_the_file_says() {
+    let stage = stomp("broker.queue.unused_time = \"100ms\"");
+    unused(&stage, async |stage: &Stage| stage.publish("/queue/a", "")).await;
+}
+
+#[tokio::test]
+async fn a_queue_of_clients_without_an_account_lasts_as_long_as_the_file_says() {
+    let stage = stomp("broker.queue.unused_time_anonymous = \"100ms\"");
+    unused(&stage, async |stage: &Stage| assert_eq!(send(stage, &[""]).await, "taken")).await;
+}
+
+/// One address may have all.
+const ALL: &str = "broker.shares = { address = 100, anonymous = 100 }";
+
 #[tokio::test]
 async fn queues_are_as_many_as_the_file_says() {
     let stage = stomp("broker.max_queues = 1");
@@ -153,7 +176,7 @@ async fn queues_are_as_many_as_the_file_says() {
 
 #[tokio::test]
 async fn queues_have_as_many_bytes_together_as_the_file_says() {
-    let stage = stomp("broker.max_queue_bytes = 1000");
+    let stage = stomp(&format!("broker.max_queue_bytes = 1000\n{ALL}"));
     assert_eq!(send(&stage, &[&"x".repeat(600)]).await, "taken");
     let mut client = stage.connect().await;
     client.publish("/queue/b", &"x".repeat(600)).await;

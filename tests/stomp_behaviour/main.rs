@@ -64,6 +64,7 @@ macro_rules! every {
             topics {
                 a_publication_reaches_its_subscriber_and_the_receipt_its_sender
                 all_subscribers_hear_racing_publishers_in_one_order
+                publishers_wait_where_too_much_is_published_and_none_is_sent_away
                 a_pattern_hears_all_that_it_matches_and_nothing_else
                 nothing_comes_behind_an_unsubscribe
                 each_publication_has_a_message_id_of_its_own
@@ -90,6 +91,7 @@ macro_rules! every {
                 consumers_take_turns_and_none_gets_more_than_it_may_hold
                 a_queue_keeps_what_comes_before_its_first_consumer
                 a_full_queue_refuses_its_sender_and_a_session_that_ends_gives_back_its_turn
+                a_queue_that_nobody_consumes_lasts_for_a_time_and_longer_where_somebody_known_uses_it
             }
             presence {
                 a_watcher_hears_who_is_there_and_then_who_comes_and_goes
@@ -101,6 +103,10 @@ macro_rules! every {
                 acknowledgements_wait_for_the_commit
                 a_transaction_that_cannot_be_carried_out_is_not_begun
                 unknown_and_open_transactions_are_out_of_sequence
+                a_commit_for_which_there_is_no_room_reaches_nobody
+                a_commit_makes_room_by_what_is_older_and_never_by_its_own
+                what_is_acknowledged_twice_in_a_transaction_undoes_all_of_it
+                handlers_are_asked_where_there_is_room_and_before_the_broker_takes_anything
             }
             users {
                 all_sessions_of_a_user_hear_what_is_sent_to_it_and_no_other_s

@@ -1,8 +1,9 @@
 //! Work queues: who gets what, and what becomes of what is not acknowledged.
 
 use crate::support::client::Leave;
-use crate::support::stage::{Plan, Stage};
+use crate::support::stage::{Plan, Stage, until};
 use crate::support::stomp::{Frame, StompClient};
+use byway::messaging::DestinationQuery;
 use byway::{Disconnect, Transport};
 use std::time::Duration;
 
@@ -193,4 +194,50 @@ pub async fn a_full_queue_refuses_its_sender_and_a_session_that_ends_gives_back_
     client.listen("0", "/queue/a", "auto").await;
     assert_eq!(client.body().await, "0");
     assert_eq!(client.body().await, "1");
+}
+
+pub async fn a_queue_that_nobody_consumes_lasts_for_a_time_and_longer_where_somebody_known_uses_it(row: Transport) {
+    let plan = Plan::new(row).broker(|broker| {
+        broker.queue.unused_time_anonymous = Duration::from_millis(50);
+        broker.queue.unused_time = Duration::from_secs(3600);
+    });
+    let stage = plan.start();
+    let mut client = stage.connect().await;
+    client.subscribe("held", "/queue/held", &[("ack", "client")]).await;
+    stage.messenger.send("/queue/known", &1).unwrap();
+    for (queue, body) in [("/queue/known", "2"), ("/queue/held", "3"), ("/queue/a", "4")] {
+        client.publish(queue, body).await;
+    }
+    assert_eq!(client.body().await, "3");
+    client.listen("dead", "/queue/dead-letter", "auto").await;
+    let dead = client.message().await;
+    assert_eq!((dead.text(), dead.header("dead-letter-reason")), ("4", Some("unused")));
+    client.listen("known", "/queue/known", "auto").await;
+    assert_eq!([client.body().await, client.body().await], ["1", "2"]);
+    let query = DestinationQuery { prefix: "/queue/a".into(), pattern: None, after: "".into(), limit: 10 };
+    assert!(stage.messenger.destinations(&query).destinations.is_empty(), "its place is free");
+}
+
+/// The application's, which has no account that is asked about, and whose queue is given up as well.
+#[tokio::test]
+async fn a_queue_of_somebody_known_is_given_up_in_its_own_time_and_one_of_dead_letters_never() {
+    let plan = Plan::new(Transport::RawWebsocket).broker(|broker| {
+        broker.queue.unused_time = Duration::from_millis(50);
+        broker.queue.unused_time_anonymous = Duration::ZERO;
+        broker.queue.max_messages = 1;
+    });
+    let stage = plan.start();
+    let mut client = stage.connect().await;
+    client.publish("/queue/anonymous", "lasts for ever").await;
+    client.settle().await;
+    stage.messenger.send("/queue/a", &"a").unwrap();
+    let query = DestinationQuery { prefix: "/queue/dead".into(), pattern: None, after: "".into(), limit: 1 };
+    until(|| !stage.messenger.destinations(&query).destinations.is_empty()).await;
+    // By the time that this one is given up, the dead letter has waited for as long.
+    stage.messenger.send("/queue/b", &"b").unwrap();
+    until(|| stage.server.byway.stats().queue_losses.get("unused") == Some(&1)).await;
+    client.listen("0", "/queue/dead-letter", "auto").await;
+    assert_eq!(client.body().await, "\"a\"");
+    client.listen("1", "/queue/anonymous", "auto").await;
+    assert_eq!(client.body().await, "lasts for ever");
 }

@@ -1,10 +1,13 @@
 //! Publishing to all who listen.
 
 use crate::support::stage::Plan;
+use crate::support::stomp::frame;
 use byway::messaging::Refusals;
 use byway::messaging::Text;
 use byway::{Disconnect, Transport};
 use std::collections::HashSet;
+use std::time::Duration;
+use tokio::task::JoinSet;
 
 pub async fn a_publication_reaches_its_subscriber_and_the_receipt_its_sender(row: Transport) {
     let stage = Plan::new(row).start();
@@ -121,4 +124,62 @@ pub async fn where_refusals_are_kept_the_session_goes_on(row: Transport) {
     client.subscribe("0", "/topic/a", &[]).await;
     client.publish("/topic/a", "still here").await;
     assert_eq!(client.body().await, "still here");
+}
+
+pub async fn publishers_wait_where_too_much_is_published_and_none_is_sent_away(row: Transport) {
+    const PUBLISHERS: usize = 4;
+    const EACH: usize = 50;
+    let stage = Plan::new(row).with(|settings| settings.limits.publish_messages = 1).start();
+    let mut listener = stage.connect().await;
+    for id in 0..20 {
+        listener.subscribe(&id.to_string(), "/topic/**", &[]).await;
+    }
+    let mut publishers = JoinSet::new();
+    for publisher in 0..PUBLISHERS {
+        let mut client = stage.connect().await;
+        publishers.spawn(async move {
+            let topic = format!("/topic/{publisher}");
+            for n in 0..EACH {
+                client.publish(&topic, &n.to_string()).await;
+            }
+            client.settle().await;
+        });
+    }
+    let mut heard = [[0; 20]; PUBLISHERS];
+    for _ in 0..PUBLISHERS * EACH * 20 {
+        let message = listener.message().await;
+        let publisher: usize = message.header("destination").unwrap()["/topic/".len()..].parse().unwrap();
+        let subscription: usize = message.header("subscription").unwrap().parse().unwrap();
+        let next = &mut heard[publisher][subscription];
+        assert_eq!(message.text(), next.to_string(), "each hears each in order");
+        *next += 1;
+    }
+    publishers.join_all().await;
+    assert_eq!(stage.endings("overloaded"), 0);
+}
+
+/// The test's runtime has one thread, so nothing of the first message is carried out before the second is looked at.
+#[tokio::test]
+async fn a_message_waits_for_room_for_as_long_as_the_settings_say() {
+    for (wait, is_taken) in [(Duration::from_secs(10), true), (Duration::ZERO, false)] {
+        let plan = Plan::new(Transport::RawWebsocket).with(|settings| {
+            settings.limits.publish_messages = 1;
+            settings.limits.publish_wait = wait;
+        });
+        let stage = plan.start();
+        let (mut client, mut listener) = (stage.connect().await, stage.connect().await);
+        listener.subscribe("0", "/topic/a", &[]).await;
+        let two = ["1", "2"].map(|body| frame("SEND", &[("destination", "/topic/a"), ("receipt", body)], body));
+        client.raw(&two.concat()).await;
+        client.receipt("1").await;
+        match is_taken {
+            true => client.receipt("2").await,
+            false => drop(client.fails("Overloaded", &Disconnect::OVERLOADED).await),
+        }
+        listener.publish("/topic/a", "mark").await;
+        let heard = if is_taken { vec!["1", "2", "mark"] } else { vec!["1", "mark"] };
+        for body in heard {
+            assert_eq!(listener.body().await, body);
+        }
+    }
 }

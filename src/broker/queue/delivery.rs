@@ -1,5 +1,6 @@
 //! What goes into a work queue and comes out of it.
 
+use crate::broker::{Charge, Holding, NoShare, message_cost};
 use crate::model::{Destination, Publication, SessionId};
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(super) struct Stored {
     pub deliveries: u32,
     /// When it is too old to be handed out.
     pub expires: Option<Instant>,
+    /// Who holds the room that it takes, for as long as it is there.
+    pub charge: Option<Charge>,
 }
 
 /// A message on its way to a consumer: to be handed over, or to be [taken back](super::WorkQueue::take_back).
@@ -82,9 +85,18 @@ pub struct DeadLetter {
     pub reason: DeadLetterReason,
     /// How often it was handed out.
     pub delivery_count: u32,
+    pub(super) charge: Option<Charge>,
 }
 
 impl DeadLetter {
+    /// The message as it goes to a queue of dead letters, and who holds its room there: whoever held it before.
+    pub fn buried(mut self, destination: Destination) -> Result<(Publication, Option<Charge>), NoShare> {
+        let charge = self.charge.take();
+        let publication = self.into_publication(destination);
+        let holding = Holding::DeadLetter(message_cost(&publication));
+        Ok((publication, charge.map(|charge| charge.exchange(holding)).transpose()?))
+    }
+
     /// The message as it goes to a queue of dead letters. Its headers say why it does: `dead-letter-reason`, the
     /// `original-destination`, and its `delivery-count`.
     pub fn into_publication(self, destination: Destination) -> Publication {
@@ -106,6 +118,8 @@ pub enum DeadLetterReason {
     Expired,
     /// The queue was full, and it was the oldest that waited.
     Overflow,
+    /// Nobody consumed the queue for longer than `unused_time`.
+    Unused,
 }
 
 impl DeadLetterReason {
@@ -115,8 +129,18 @@ impl DeadLetterReason {
             Self::Rejected => "rejected",
             Self::Expired => "expired",
             Self::Overflow => "overflow",
+            Self::Unused => "unused",
         }
     }
+}
+
+/// What was thrown away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// How many messages.
+    pub messages: usize,
+    /// Their bytes, with headers and destinations.
+    pub bytes: usize,
 }
 
 /// The queue is at its limit and takes no more messages.

@@ -5,10 +5,10 @@ mod consumers;
 mod delivery;
 
 pub use delivery::{
-    ConsumerId, DeadLetter, DeadLetterReason, Delivery, QueueFull, Settlement, SubscribeError, UnknownTag,
+    ConsumerId, DeadLetter, DeadLetterReason, Delivery, Purged, QueueFull, Settlement, SubscribeError, UnknownTag,
 };
 
-use super::{OnFull, QueueSettings};
+use super::{Charge, OnFull, QueueSettings};
 use crate::model::{AckMode, Publication};
 use backlog::Backlog;
 use consumers::Consumers;
@@ -74,12 +74,45 @@ impl WorkQueue {
     /// Takes a message, or refuses it and changes nothing. Where the queue is full and its policy is to drop, the dropped
     /// ones come out as dead letters.
     pub fn publish(&mut self, publication: Arc<Publication>, now: Instant) -> Result<(), QueueFull> {
+        self.publish_charged(publication, None, now)
+    }
+
+    /// The same; the message holds this for as long as it is there.
+    pub fn publish_charged(
+        &mut self,
+        publication: Arc<Publication>,
+        charge: Option<Charge>,
+        now: Instant,
+    ) -> Result<(), QueueFull> {
         let size = publication.size();
         self.make_room(size)?;
         let expires = self.settings.max_age.map(|max_age| now + max_age);
         let order = self.number();
-        self.backlog.insert(Stored { order, publication, size, deliveries: 0, expires });
+        self.backlog.insert(Stored { order, publication, size, deliveries: 0, expires, charge });
         Ok(())
+    }
+
+    /// Whether so many messages more, of so many bytes together, would all be taken, and none be dropped for another of them.
+    pub fn has_room_for(&self, messages: usize, bytes: usize) -> bool {
+        let (there, size) = match self.settings.on_full {
+            OnFull::Reject => (self.messages(), self.bytes()),
+            OnFull::DropOldest => (self.unacked(), self.consumers.unacked_bytes()),
+        };
+        there + messages <= self.settings.max_messages && size + bytes <= self.settings.max_bytes
+    }
+
+    /// Throws away all that wait. What consumers have stays theirs.
+    pub fn purge(&mut self) -> Purged {
+        let purged = Purged { messages: self.waiting(), bytes: self.backlog.bytes() };
+        self.backlog = Backlog::default();
+        purged
+    }
+
+    /// Gives all up that wait: nobody consumes them.
+    pub fn give_up_unused(&mut self) {
+        while let Some(message) = self.backlog.pop_oldest() {
+            self.give_up(message, DeadLetterReason::Unused);
+        }
     }
 
     /// Adds a consumer that acknowledges so, and may have `prefetch` messages unacknowledged: at least 1, and without a
@@ -209,7 +242,7 @@ impl WorkQueue {
     }
 
     fn give_up(&mut self, message: Stored, reason: DeadLetterReason) {
-        let Stored { publication, deliveries: delivery_count, .. } = message;
-        self.dead_letters.push_back(DeadLetter { publication, reason, delivery_count });
+        let Stored { publication, deliveries: delivery_count, charge, .. } = message;
+        self.dead_letters.push_back(DeadLetter { publication, reason, delivery_count, charge });
     }
 }

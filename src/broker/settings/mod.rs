@@ -13,6 +13,7 @@ pub use presence::PresenceSettings;
 pub use queue::{OnFull, QueueOverride, QueueSettings};
 pub use slow::{ConflationKey, SlowConsumerPolicy, SlowConsumerSettings};
 
+use super::ShareSettings;
 use crate::model::{Destination, DestinationPattern};
 use serde::{Deserialize, Serialize};
 
@@ -37,14 +38,18 @@ pub struct BrokerSettings {
     pub presence: Vec<PresenceSettings>,
     /// How many patterns may be listened to.
     pub directory: DirectorySettings,
+    /// How much of all this one client may hold.
+    pub shares: ShareSettings,
     /// How many work queues there may be at a time: those with messages or consumers. Default 10,000. One more is refused.
     pub max_queues: usize,
-    /// How many bytes of messages all work queues may have together. Default 256 MiB. A SEND beyond that is refused.
+    /// How many bytes the messages of all work queues may take together: their own, and 350 for each and 64 for each of its
+    /// headers. Default 256 MiB. A SEND beyond that is refused.
     pub max_queue_bytes: usize,
-    /// How many topics may have a history at a time. Default 10,000. One more has none.
+    /// How many topics may have a history at a time. Default 10,000. One more has none, or takes the place of the newest of
+    /// who has most.
     pub max_histories: usize,
-    /// How many bytes of publications all histories may keep together. Default 256 MiB. What comes beyond that is
-    /// delivered and not kept.
+    /// How many bytes the publications of all histories may take together: their own, and 200 for each and 64 for each of its
+    /// headers. Default 256 MiB. What comes beyond that takes the room of who has most.
     pub max_history_bytes: usize,
     /// How many destinations somebody may be present in at a time. Default 10,000. In one more, nobody is.
     pub max_presences: usize,
@@ -63,6 +68,7 @@ impl Default for BrokerSettings {
             slow_consumers: Vec::new(),
             presence: Vec::new(),
             directory: DirectorySettings::default(),
+            shares: ShareSettings::default(),
             max_queues: 10_000,
             max_queue_bytes: 256 << 20,
             max_histories: 10_000,
@@ -121,8 +127,12 @@ impl BrokerSettings {
     ///
     /// What is in a queue of dead letters has died once: it goes nowhere from there, so that no message circles.
     pub fn dead_letter(&self, destination: &Destination) -> Option<&Destination> {
-        let is_target = self.dead_letters().any(|target| target == destination);
-        self.queue(destination).dead_letter.as_ref().filter(|_| !is_target)
+        self.queue(destination).dead_letter.as_ref().filter(|_| !self.is_for_dead_letters(destination))
+    }
+
+    /// Whether dead letters go to this work queue.
+    pub fn is_for_dead_letters(&self, destination: &Destination) -> bool {
+        self.dead_letters().any(|target| target == destination)
     }
 
     /// What is kept of this topic, or `None` where nothing is.

@@ -29,6 +29,13 @@ pub struct QueueSettings {
     /// How long a message may wait to be handed out before it is a dead letter. Default: for ever.
     #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Duration>,
+    /// How long a queue lasts that nobody consumes. Then its messages are dead letters. Default 1 day; `"0s"` is for ever.
+    /// Queues of dead letters last for ever.
+    #[serde(with = "duration")]
+    pub unused_time: Duration,
+    /// The same for a queue that only clients without an account have sent to or consumed. Default 1 h.
+    #[serde(with = "duration")]
+    pub unused_time_anonymous: Duration,
     /// Where dead letters go. Default `/queue/dead-letter`; `""` is nowhere: they are dropped.
     #[serde(with = "destination_or_empty")]
     pub dead_letter: Option<Destination>,
@@ -46,6 +53,8 @@ impl Default for QueueSettings {
             max_deliveries: 5,
             redelivery_delay: Duration::from_secs(1),
             max_age: None,
+            unused_time: Duration::from_secs(24 * 60 * 60),
+            unused_time_anonymous: Duration::from_secs(60 * 60),
             dead_letter: Destination::parse("/queue/dead-letter").ok(),
         }
     }
@@ -55,6 +64,14 @@ impl QueueSettings {
     /// How many messages a consumer that asked for so many may have unacknowledged.
     pub fn prefetch(&self, asked: Option<usize>) -> usize {
         asked.unwrap_or(self.prefetch).min(self.max_prefetch).max(1)
+    }
+}
+
+impl QueueSettings {
+    /// How long a queue lasts that nobody consumes; `None` is for ever.
+    pub fn lasts_unused(&self, is_anonymous: bool) -> Option<Duration> {
+        let time = if is_anonymous { self.unused_time_anonymous } else { self.unused_time };
+        Some(time).filter(|time| !time.is_zero())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Settings that cannot be right.
 
 use super::{
-    BrokerSettings, HistorySettings, Kind, PresenceSettings, QueueSettings, SlowConsumerPolicy, SlowConsumerSettings,
+    BrokerSettings, HistorySettings, Kind, PresenceSettings, QueueSettings, ShareSettings, SlowConsumerPolicy,
+    SlowConsumerSettings,
 };
 use crate::model::{Destination, DestinationPattern, SettingsError};
 use std::fmt;
@@ -21,6 +22,7 @@ impl BrokerSettings {
         positive("broker.directory.max_patterns", self.directory.max_patterns)?;
         positive("broker.max_queues", self.max_queues)?;
         positive("broker.max_queue_bytes", self.max_queue_bytes)?;
+        self.shares.validate()?;
         self.queue.validate()?;
         for entry in &self.queues {
             entry.settings.validate().map_err(|error| within("broker.queues", &entry.pattern, &error))?;
@@ -74,7 +76,26 @@ impl QueueSettings {
         positive("broker.queue.max_deliveries", self.max_deliveries as usize)?;
         ensure(self.prefetch <= self.max_prefetch, "broker.queue.prefetch", "expected at most max_prefetch")?;
         ensure(self.redelivery_delay <= MAX_DURATION, "broker.queue.redelivery_delay", "expected at most 30 days")?;
+        let unused = [
+            ("broker.queue.unused_time", self.unused_time),
+            ("broker.queue.unused_time_anonymous", self.unused_time_anonymous),
+        ];
+        let lasts = |(key, time)| ensure(time <= MAX_DURATION, key, "expected at most 30 days, or 0s for ever");
+        unused.into_iter().try_for_each(lasts)?;
         self.max_age.map_or(Ok(()), |max_age| duration("broker.queue.max_age", max_age))
+    }
+}
+
+impl ShareSettings {
+    fn validate(&self) -> Checked {
+        let shares = [
+            ("broker.shares.address", self.address),
+            ("broker.shares.user", self.user),
+            ("broker.shares.anonymous", self.anonymous),
+        ];
+        let percent = |(key, share)| ensure((1..=100).contains(&share), key, "expected 1 to 100, in percent");
+        shares.into_iter().try_for_each(percent)?;
+        ensure(self.address <= self.anonymous, "broker.shares.address", "expected at most shares.anonymous")
     }
 }
 

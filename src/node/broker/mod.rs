@@ -2,17 +2,23 @@
 //!
 //! The cores in [`crate::broker`] decide; here they are put behind locks, and what they ask for is done.
 
+mod accounts;
+mod batch;
 mod delivery;
 mod histories;
+mod kept;
 mod listing;
 mod losses;
 mod news;
+mod owners;
 mod presences;
 mod queues;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod usage;
 
+pub(in crate::node) use batch::{Refused, Step};
 pub(in crate::node) use delivery::{Deliveries, Form, Wanted};
 pub(in crate::node) use histories::{Followed, HISTORY, OFFSET, Past, SINCE};
 pub(in crate::node) use news::Place;
@@ -22,11 +28,12 @@ pub(in crate::node) use topics::{Inbox, Listening, Owner};
 
 use super::cell::Cell;
 use super::hub::{self, Hub};
-use crate::broker::{BrokerSettings, ConsumerId, DirectoryFull, Kind, Present, SubscribeError};
+use crate::broker::{Account, BrokerSettings, ConsumerId, DirectoryFull, Kind, Present, Purged, SubscribeError};
 use crate::messaging::{HistoryPage, HistoryQuery, OccupancyListeners, PublishError};
 use crate::model::{AckMode, Destination, DestinationPattern, Principal, Publication, SessionId};
 use crate::protocol::feed::PRESENCE;
 use crate::session::Outgoing;
+use accounts::Accounts;
 use delivery::{Accepted, WhenSlow};
 use histories::Histories;
 use presences::Presences;
@@ -54,6 +61,7 @@ pub(in crate::node) const OWN_HEADERS: [&str; 8] = [
 /// The broker of one endpoint.
 pub(in crate::node) struct Broker {
     settings: Arc<BrokerSettings>,
+    accounts: Accounts,
     hub: Arc<Hub<Deliveries>>,
     topics: Arc<Topics>,
     queues: Arc<Queues>,
@@ -77,12 +85,19 @@ impl Broker {
     ) -> Self {
         let settings = Arc::new(settings);
         let numbers = Arc::new(AtomicU64::new(1));
+        let accounts = Accounts::new(&settings);
         let topics = Topics::new(Arc::clone(&hub), &settings, occupancy.clone());
         Self {
             presences: Presences::new(&settings, presence_prefix, &topics, &numbers),
             topics,
-            histories: Histories::new(Arc::clone(&settings)),
-            queues: Queues::new(Arc::clone(&settings), Arc::clone(&numbers), occupancy),
+            histories: Histories::new(Arc::clone(&settings), Arc::clone(&accounts.shares)),
+            queues: Queues::new(
+                Arc::clone(&settings),
+                Arc::clone(accounts.application()),
+                Arc::clone(&numbers),
+                occupancy,
+            ),
+            accounts,
             hub,
             settings,
             numbers,
@@ -101,6 +116,7 @@ impl Broker {
     /// Forgets what is over. To be called from time to time.
     pub(in crate::node) fn tidy(&self, now: Instant) {
         self.histories.tidy(now);
+        self.accounts.tidy();
     }
 
     pub(in crate::node) fn settings(&self) -> &BrokerSettings {
@@ -115,15 +131,51 @@ impl Broker {
         }
     }
 
-    /// Takes a publication for a topic or a queue. When it returns, all who are subscribed will get it.
-    pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
+    /// Takes a publication of somebody's for a topic or a queue. When it returns, all who are subscribed will get it.
+    pub(in crate::node) fn publish(
+        &self,
+        publication: Publication,
+        account: &Arc<Account>,
+    ) -> Result<(), PublishError> {
+        self.offer(&mut Some(publication), account)
+    }
+
+    /// The same; where there is no room in the hub, it waits for some.
+    pub(in crate::node) async fn publish_in_turn(
+        &self,
+        publication: Publication,
+        account: &Arc<Account>,
+    ) -> Result<(), PublishError> {
+        let mut publication = Some(publication);
+        self.in_turn(|| self.offer(&mut publication, account)).await
+    }
+
+    /// Tries something until there is room for it in the hub, for a while.
+    pub(in crate::node) async fn in_turn<T>(
+        &self,
+        attempt: impl FnMut() -> Result<T, PublishError>,
+    ) -> Result<T, PublishError> {
+        self.hub.when_there_is_room(|error| *error == PublishError::Overloaded, attempt).await
+    }
+
+    /// Takes a publication; it stays there where the hub has no room for it.
+    fn offer(&self, offered: &mut Option<Publication>, account: &Arc<Account>) -> Result<(), PublishError> {
+        let Some(publication) = offered else { return Ok(()) };
         match self.settings.kind_of(&publication.destination) {
-            Some(Kind::Topic) => self.publish_to_topic(publication)?,
-            Some(Kind::Queue) => self.queues.publish(publication)?,
-            None => return Err(PublishError::NotPublishable(publication.destination)),
+            Some(Kind::Topic) => self.publish_to_topic(offered, account)?,
+            Some(Kind::Queue) => offered.take().map_or(Ok(()), |it| self.queues.publish(it, account))?,
+            None => return Err(PublishError::NotPublishable(publication.destination.clone())),
         }
         self.published.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Throws away what waits in a queue, or what is kept of a topic. `None` where there is nothing of this name.
+    pub(in crate::node) fn empty(&self, destination: &Destination) -> Option<Purged> {
+        match self.settings.kind_of(destination)? {
+            Kind::Topic => self.topics.in_order(destination, || self.histories.purge(destination)),
+            Kind::Queue => self.queues.purge(destination),
+        }
     }
 
     /// How many messages of queues are gone for good, by reason.
@@ -137,11 +189,21 @@ impl Broker {
     }
 
     /// A history has the publications in the order in which subscribers get them, and none that was refused.
-    fn publish_to_topic(&self, publication: Publication) -> Result<(), hub::PublishError> {
+    fn publish_to_topic(
+        &self,
+        offered: &mut Option<Publication>,
+        account: &Arc<Account>,
+    ) -> Result<(), hub::PublishError> {
+        let Some(publication) = offered else { return Ok(()) };
         let destination = publication.destination.clone();
         let size = publication.size();
         self.topics.in_order(&destination, || {
-            self.topics.publish(&destination, size, || self.accept(self.histories.record(publication)))
+            let audiences = self.topics.audiences(&destination);
+            self.hub.check_room(&audiences, (0, 0), size)?;
+            if let Some(publication) = offered.take() {
+                self.hub.push(&audiences, &self.accept(self.histories.record(publication, account)));
+            }
+            Ok(())
         })
     }
 
@@ -151,6 +213,17 @@ impl Broker {
         Ok(self.topics.publish_to(&inbox, &self.accept(publication))?)
     }
 
+    /// The same; where there is no room in the hub, it waits for some.
+    pub(in crate::node) async fn publish_to_in_turn(
+        &self,
+        owner: Owner,
+        publication: Publication,
+    ) -> Result<bool, PublishError> {
+        let inbox = Inbox { owner, destination: publication.destination.clone() };
+        let accepted = self.accept(publication);
+        self.in_turn(|| Ok(self.topics.publish_to(&inbox, &accepted)?)).await
+    }
+
     /// Lets a session hear topics. From this call on it gets what is published.
     pub(in crate::node) fn listen(
         &self,
@@ -158,7 +231,7 @@ impl Broker {
         cell: &Arc<Cell>,
         form: Form,
     ) -> Result<Listening, DirectoryFull> {
-        self.topics.listen(pattern, cell, form)
+        self.topics.listen(pattern, cell, form, self.account(cell))
     }
 
     /// The same for one topic, behind what it asks for of the past. Nothing is missed in between, and nothing comes twice.
@@ -170,7 +243,7 @@ impl Broker {
         form: Form,
     ) -> Result<Listening, DirectoryFull> {
         self.topics.in_order(destination, || {
-            let listening = self.topics.listen(destination.clone().into(), cell, form.clone())?;
+            let listening = self.topics.listen(destination.clone().into(), cell, form.clone(), self.account(cell))?;
             for publication in self.histories.replay(destination, past) {
                 cell.send(self.message(publication, &form)).ok();
             }
@@ -188,9 +261,10 @@ impl Broker {
         form: impl FnOnce(bool) -> Form,
     ) -> Result<(Listening, Followed), DirectoryFull> {
         self.topics.in_order(destination, || {
-            let followed = self.histories.follow(destination, past);
+            let account = self.account(cell);
+            let followed = self.histories.follow(destination, past, account);
             let form = form(followed.position.is_some());
-            Ok((self.topics.listen(destination.clone().into(), cell, form)?, followed))
+            Ok((self.topics.listen(destination.clone().into(), cell, form, account)?, followed))
         })
     }
 
@@ -217,7 +291,7 @@ impl Broker {
         form: Form,
         tell: impl FnOnce(Publication),
     ) -> Result<Listening, DirectoryFull> {
-        self.presences.watch(place, cell, form, tell)
+        self.presences.watch(place, (cell, self.account(cell)), form, tell)
     }
 
     /// Who is there, behind the member of this number and at most so many; `None` where that is not known.
@@ -250,7 +324,7 @@ impl Broker {
         (cell, form): (&Arc<Cell>, Form),
     ) -> Result<Consuming, SubscribeError> {
         let id = ConsumerId { session: cell.who.id, subscription: place };
-        self.queues.consume(destination, id, mode, prefetch, (cell, form))
+        self.queues.consume(destination, id, mode, prefetch, (cell, form, self.account(cell)))
     }
 
     /// A message for one subscription alone.

@@ -3,7 +3,7 @@
 use super::delivery::{Accepted, Form};
 use super::news::{self, Place};
 use super::topics::{Listening, Topics};
-use crate::broker::{BrokerSettings, Change, DirectoryFull, Newcomer, Presence, PresenceFull, Present, Who};
+use crate::broker::{Account, BrokerSettings, Change, DirectoryFull, Newcomer, Presence, PresenceFull, Present, Who};
 use crate::model::{Claims, Destination, Principal, Publication, SessionId};
 use crate::node::cell::Cell;
 use crate::node::now;
@@ -118,12 +118,12 @@ impl Presences {
     pub(super) fn watch(
         &self,
         place: &Place,
-        cell: &Arc<Cell>,
+        (cell, account): (&Arc<Cell>, &Arc<Account>),
         form: Form,
         tell: impl FnOnce(Publication),
     ) -> Result<Listening, DirectoryFull> {
         self.topics.in_order(&place.at, || {
-            let listening = self.topics.listen(place.at.clone().into(), cell, form)?;
+            let listening = self.topics.listen(place.at.clone().into(), cell, form, account)?;
             tell(self.state(place));
             Ok(listening)
         })

@@ -3,8 +3,10 @@
 use super::delivery::{Accepted, Form};
 use super::listing::{Names, texts};
 use super::losses::Losses;
+use super::usage::Usage;
 use crate::broker::{
-    BrokerSettings, ConsumerId, DeadLetter, Delivery, Settlement, SubscribeError, UnknownTag, WorkQueue,
+    Account, BrokerSettings, Charge, ConsumerId, DeadLetter, Delivery, Holding, Purged, Settlement, SubscribeError,
+    UnknownTag, WorkQueue, message_cost,
 };
 use crate::messaging::{Occupancy, OccupancyListeners, PublishError, QueueState};
 use crate::model::{AckMode, Destination, Publication};
@@ -16,7 +18,7 @@ use indexmap::IndexMap;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -26,8 +28,8 @@ use tokio::task::AbortHandle;
 pub(super) struct Queues {
     settings: Arc<BrokerSettings>,
     named: Mutex<IndexMap<Destination, Arc<Queue>>>,
-    /// How many bytes all queues hold together.
-    bytes: AtomicUsize,
+    /// The application's account: dead letters are published in its name.
+    application: Arc<Account>,
     /// Numbers what need not be acknowledged; shared with topics.
     numbers: Arc<AtomicU64>,
     runtime: OnceLock<Handle>,
@@ -35,22 +37,29 @@ pub(super) struct Queues {
     losses: Losses,
 }
 
-struct Queue {
+pub(super) struct Queue {
     destination: Destination,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
-struct State {
-    core: WorkQueue,
+pub(super) struct State {
+    pub(super) core: WorkQueue,
     consumers: HashMap<ConsumerId, Consumer>,
-    /// What the queue was counted with last.
-    bytes: usize,
+    /// Who holds the queue's place, while it is there.
+    charge: Option<Charge>,
+    pub(super) usage: Usage,
     /// When the next look at the queue is planned, and the task that waits for it.
     planned: Option<(Instant, AbortHandle)>,
     /// Whether there were consumers when somebody was last told.
     is_occupied: bool,
     /// The queue was idle, and another of its name may be there by now.
-    forgotten: bool,
+    pub(super) forgotten: bool,
+}
+
+/// What a change of a queue leaves to be done.
+pub(super) struct Left {
+    dead: Vec<DeadLetter>,
+    is_idle: bool,
 }
 
 struct Consumer {
@@ -75,13 +84,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 impl Queues {
     pub(super) fn new(
         settings: Arc<BrokerSettings>,
+        application: Arc<Account>,
         numbers: Arc<AtomicU64>,
         occupancy: OccupancyListeners,
     ) -> Arc<Self> {
         Arc::new(Self {
             settings,
             named: Mutex::default(),
-            bytes: AtomicUsize::new(0),
+            application,
             numbers,
             runtime: OnceLock::new(),
             occupancy,
@@ -93,13 +103,34 @@ impl Queues {
         self.runtime.get_or_init(|| runtime.clone());
     }
 
-    pub(super) fn publish(self: &Arc<Self>, publication: Publication) -> Result<(), PublishError> {
-        if self.bytes.load(Ordering::Relaxed) + publication.size() > self.settings.max_queue_bytes {
-            return Err(PublishError::QueueFull);
-        }
+    pub(super) fn publish(
+        self: &Arc<Self>,
+        publication: Publication,
+        account: &Arc<Account>,
+    ) -> Result<(), PublishError> {
+        let charge = account.charge(Holding::Message(message_cost(&publication)))?;
+        self.put(publication, account, Some(charge))
+    }
+
+    fn put(
+        self: &Arc<Self>,
+        publication: Publication,
+        account: &Arc<Account>,
+        charge: Option<Charge>,
+    ) -> Result<(), PublishError> {
         let destination = publication.destination.clone();
-        let (_, published) = self.change(&destination, |state| state.core.publish(Arc::new(publication), now()))?;
+        let put = |state: &mut State| state.core.publish_charged(Arc::new(publication), charge, now());
+        let (_, published) = self.change(&destination, account, put)?;
         published.map_err(|_| PublishError::QueueFull)
+    }
+
+    /// Throws away all that waits in a queue. `None` where there is none.
+    pub(super) fn purge(self: &Arc<Self>, destination: &Destination) -> Option<Purged> {
+        let queue = self.named.lock().get(destination).cloned()?;
+        let mut state = queue.state.lock();
+        let purged = state.core.purge();
+        self.settle_down(&queue, state);
+        Some(purged)
     }
 
     pub(super) fn consume(
@@ -108,10 +139,10 @@ impl Queues {
         id: ConsumerId,
         mode: AckMode,
         prefetch: Option<usize>,
-        (cell, form): (&Arc<Cell>, Form),
+        (cell, form, account): (&Arc<Cell>, Form, &Arc<Account>),
     ) -> Result<Consuming, SubscribeError> {
         let prefetch = self.settings.queue(destination).prefetch(prefetch);
-        let added = self.change(destination, |state| {
+        let added = self.change(destination, account, |state| {
             state.core.subscribe(id, mode, prefetch)?;
             state.consumers.insert(id, Consumer { cell: Arc::clone(cell), form });
             Ok(())
@@ -133,13 +164,15 @@ impl Queues {
     fn change<T>(
         self: &Arc<Self>,
         destination: &Destination,
+        account: &Arc<Account>,
         change: impl FnOnce(&mut State) -> T,
     ) -> Result<(Arc<Queue>, T), PublishError> {
         let mut change = Some(change);
         loop {
-            let queue = self.find_or_make(destination)?;
+            let queue = self.find_or_make(destination, account)?;
             let mut state = queue.state.lock();
             if let Some(change) = change.take_if(|_| !state.forgotten) {
+                state.usage.is_of(account);
                 let result = change(&mut state);
                 self.settle_down(&queue, state);
                 return Ok((queue, result));
@@ -147,38 +180,46 @@ impl Queues {
         }
     }
 
-    fn find_or_make(&self, destination: &Destination) -> Result<Arc<Queue>, PublishError> {
+    /// A queue's place is held by who needed it first.
+    pub(super) fn find_or_make(
+        &self,
+        destination: &Destination,
+        account: &Arc<Account>,
+    ) -> Result<Arc<Queue>, PublishError> {
         let mut named = self.named.lock();
         if let Some(queue) = named.get(destination) {
             return Ok(Arc::clone(queue));
         }
-        if named.len() >= self.settings.max_queues {
-            return Err(PublishError::QueueFull);
-        }
-        let queue = Arc::new(Queue::new(destination.clone(), &self.settings));
+        let charge = account.charge(Holding::Queue)?;
+        let queue = Arc::new(Queue::new(destination.clone(), &self.settings, charge));
         named.insert(destination.clone(), Arc::clone(&queue));
         Ok(queue)
     }
 
     /// Hands over what can be, plans the next look, and passes on what the queue gives up.
     fn settle_down(self: &Arc<Self>, queue: &Arc<Queue>, mut state: MutexGuard<'_, State>) {
-        let look_again = self.hand_over(&mut state).then(|| now() + LOOK_AGAIN);
-        let next = state.core.poll_timeout().into_iter().chain(look_again).min();
-        if let Some(at) = next {
-            self.plan(queue, &mut state, at);
-        }
-        let dead: Vec<_> = std::iter::from_fn(|| state.core.next_dead_letter()).collect();
-        let bytes = state.core.bytes();
-        let before = std::mem::replace(&mut state.bytes, bytes);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.bytes.fetch_sub(before, Ordering::Relaxed);
-        self.tell_occupancy(&queue.destination, &mut state);
-        let idle = state.core.is_idle();
+        let left = self.settle(queue, &mut state);
         drop(state);
-        for letter in dead {
+        self.follow_up(queue, left);
+    }
+
+    /// The part of it that needs the queue's lock, and no other queue's.
+    pub(super) fn settle(self: &Arc<Self>, queue: &Arc<Queue>, state: &mut State) -> Left {
+        let look_again = self.hand_over(state).then(|| now() + LOOK_AGAIN);
+        let next = state.core.poll_timeout().into_iter().chain(look_again).chain(state.unused_at()).min();
+        if let Some(at) = next {
+            self.plan(queue, state, at);
+        }
+        self.tell_occupancy(&queue.destination, state);
+        Left { dead: std::iter::from_fn(|| state.core.next_dead_letter()).collect(), is_idle: state.core.is_idle() }
+    }
+
+    /// The part of it that needs others' locks, and not the queue's.
+    pub(super) fn follow_up(self: &Arc<Self>, queue: &Arc<Queue>, left: Left) {
+        for letter in left.dead {
             self.bury(&queue.destination, letter);
         }
-        if idle {
+        if left.is_idle {
             self.forget(&queue.destination);
         }
     }
@@ -218,7 +259,7 @@ impl Queues {
         let reason = letter.reason;
         let why = match self.settings.dead_letter(from) {
             None => "there is no place for dead letters".to_owned(),
-            Some(to) => match self.publish(letter.into_publication(to.clone())) {
+            Some(to) => match self.put_dead(letter, to) {
                 Ok(()) => {
                     return tracing::debug!(queue = %from, reason = reason.name(), %to, "message is a dead letter");
                 }
@@ -230,17 +271,23 @@ impl Queues {
         }
     }
 
+    /// A dead letter counts for who sent it, and no sender has more than its share of them.
+    fn put_dead(self: &Arc<Self>, letter: DeadLetter, to: &Destination) -> Result<(), PublishError> {
+        let (publication, charge) = letter.buried(to.clone())?;
+        self.put(publication, &self.application, charge)
+    }
+
     /// How many messages are gone for good, by reason.
     pub(super) fn losses(&self) -> BTreeMap<&'static str, u64> {
         self.losses.by_reason()
     }
 
-    fn forget(&self, destination: &Destination) {
+    pub(super) fn forget(&self, destination: &Destination) {
         let mut named = self.named.lock();
         // Whoever has the state at the moment comes by here afterwards.
         let is_idle = |queue: &Arc<Queue>| {
             let state = queue.state.try_lock().filter(|state| state.core.is_idle());
-            state.map(|mut state| state.forgotten = true).is_some()
+            state.map(|mut state| (state.forgotten, state.charge) = (true, None)).is_some()
         };
         if named.get(destination).is_some_and(is_idle) {
             named.swap_remove(destination);
@@ -275,16 +322,38 @@ async fn look_at(queues: Weak<Queues>, queue: Weak<Queue>, at: Instant) {
     let (Some(queues), Some(queue)) = (queues.upgrade(), queue.upgrade()) else { return };
     let mut state = queue.state.lock();
     state.planned.take_if(|(planned, _)| *planned <= at);
-    state.core.handle_timeout(now());
+    state.handle_timeout(now());
     queues.settle_down(&queue, state);
 }
 
 impl Queue {
-    fn new(destination: Destination, settings: &BrokerSettings) -> Self {
-        let core = WorkQueue::new(Arc::new(settings.queue(&destination).clone()));
-        let state =
-            State { core, consumers: HashMap::new(), bytes: 0, planned: None, is_occupied: false, forgotten: false };
+    fn new(destination: Destination, settings: &BrokerSettings, charge: Charge) -> Self {
+        let queue = settings.queue(&destination);
+        let state = State {
+            core: WorkQueue::new(Arc::new(queue.clone())),
+            consumers: HashMap::new(),
+            charge: Some(charge),
+            usage: Usage::new(queue, settings.is_for_dead_letters(&destination)),
+            planned: None,
+            is_occupied: false,
+            forgotten: false,
+        };
         Self { destination, state: Mutex::new(state) }
+    }
+}
+
+impl State {
+    /// When the queue is given up, if nobody consumes it until then.
+    fn unused_at(&mut self) -> Option<Instant> {
+        let is_unused = self.core.consumers() == 0 && !self.core.is_idle();
+        self.usage.ends_at(is_unused, now)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.core.handle_timeout(now);
+        if self.core.consumers() == 0 && self.usage.is_over(now) {
+            self.core.give_up_unused();
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::delivery::{Accepted, Deliveries, Form};
 use super::listing::Names;
-use crate::broker::{BrokerSettings, Directory, DirectoryFull};
+use crate::broker::{Account, BrokerSettings, Charge, Directory, DirectoryFull, Holding};
 use crate::messaging::{Occupancy, OccupancyListeners};
 use crate::model::{Destination, DestinationPattern, SessionId};
 use crate::node::cell::Cell;
 use crate::node::hub::{Audience, Hub, PublishError, Seat};
 use bytestring::ByteString;
-use parking_lot::{Mutex, RwLock};
-use std::collections::HashMap;
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,12 +19,19 @@ const ORDERS: usize = 64;
 
 pub(super) struct Topics {
     hub: Arc<Hub<Deliveries>>,
-    directory: RwLock<Directory<Audience<Deliveries>>>,
+    directory: RwLock<Directory<Heard>>,
     inboxes: Mutex<HashMap<Inbox, Audience<Deliveries>>>,
     /// A destination's publications reach the audiences of all patterns that match it in one order.
     orders: [Mutex<()>; ORDERS],
     hasher: RandomState,
     occupancy: OccupancyListeners,
+}
+
+/// Who hears a destination or a pattern.
+struct Heard {
+    audience: Audience<Deliveries>,
+    /// Who listened first holds the place.
+    _charge: Charge,
 }
 
 /// What only one user, or one session, hears. No client can spell it.
@@ -75,14 +82,16 @@ impl Topics {
         pattern: DestinationPattern,
         cell: &Arc<Cell>,
         form: Form,
+        account: &Arc<Account>,
     ) -> Result<Listening, DirectoryFull> {
         let mut directory = self.directory.write();
-        let mut is_first = false;
-        let audience = directory.get_or_insert_with(&pattern, || {
-            is_first = true;
-            self.hub.audience()
-        })?;
-        let seat = audience.join(cell, form.clone(), form.place());
+        let is_first = directory.get(&pattern).is_none();
+        if is_first {
+            let charge = account.charge(place_of(&pattern)).map_err(|_| DirectoryFull)?;
+            directory.get_or_insert_with(&pattern, || Heard { audience: self.hub.audience(), _charge: charge })?;
+        }
+        let heard = directory.get(&pattern).ok_or(DirectoryFull)?;
+        let seat = heard.audience.join(cell, form.clone(), form.place());
         if is_first {
             // Still under the lock, so that who is told hears it in the order in which it happened.
             self.occupancy.tell(&pattern, Occupancy::Occupied);
@@ -100,13 +109,23 @@ impl Topics {
 
     /// How many listen to exactly this.
     pub(super) fn subscribers(&self, pattern: &DestinationPattern) -> usize {
-        self.directory.read().get(pattern).map_or(0, Audience::len)
+        self.directory.read().get(pattern).map_or(0, |heard| heard.audience.len())
     }
 
     /// Does something while nothing else is published to the destination.
     pub(super) fn in_order<T>(&self, destination: &Destination, action: impl FnOnce() -> T) -> T {
-        let _in_order = self.orders[self.hasher.hash_one(destination) as usize % ORDERS].lock();
+        let _in_order = self.orders[self.order_of(destination)].lock();
         action()
+    }
+
+    /// The same for several. Everybody locks them in the same order.
+    pub(super) fn lock_all<'a>(&self, destinations: impl Iterator<Item = &'a Destination>) -> Vec<MutexGuard<'_, ()>> {
+        let orders: BTreeSet<_> = destinations.map(|destination| self.order_of(destination)).collect();
+        orders.into_iter().map(|order| self.orders[order].lock()).collect()
+    }
+
+    fn order_of(&self, destination: &Destination) -> usize {
+        self.hasher.hash_one(destination) as usize % ORDERS
     }
 
     /// Publishes what `accept` makes to everyone who hears the destination; to be called [in order](Self::in_order). Where
@@ -117,17 +136,25 @@ impl Topics {
         size: usize,
         accept: impl FnOnce() -> Arc<Accepted>,
     ) -> Result<(), PublishError> {
-        let audiences: Vec<_> = self.directory.read().matching(destination).cloned().collect();
-        audiences.iter().try_for_each(|audience| audience.check_room(size))?;
-        let accepted = accept();
-        audiences.iter().for_each(|audience| audience.push(&accepted));
+        let audiences = self.audiences(destination);
+        self.hub.check_room(&audiences, (0, 0), size)?;
+        self.hub.push(&audiences, &accept());
         Ok(())
+    }
+
+    /// Everyone who hears a topic.
+    pub(super) fn audiences(&self, destination: &Destination) -> Vec<Audience<Deliveries>> {
+        self.directory.read().matching(destination).map(|heard| heard.audience.clone()).collect()
+    }
+
+    /// Everyone who hears an inbox.
+    pub(super) fn audience(&self, inbox: &Inbox) -> Option<Audience<Deliveries>> {
+        self.inboxes.lock().get(inbox).cloned()
     }
 
     /// Publishes to an inbox; false when nobody hears it.
     pub(super) fn publish_to(&self, inbox: &Inbox, accepted: &Arc<Accepted>) -> Result<bool, PublishError> {
-        let audience = self.inboxes.lock().get(inbox).cloned();
-        audience.map_or(Ok(false), |audience| audience.publish(Arc::clone(accepted)).map(|()| true))
+        self.audience(inbox).map_or(Ok(false), |audience| audience.publish(Arc::clone(accepted)).map(|()| true))
     }
 
     /// Whoever joins does so under the same lock, so an audience without members is without them for good.
@@ -135,7 +162,7 @@ impl Topics {
         match place {
             Place::Topic(pattern) => {
                 let mut directory = self.directory.write();
-                if directory.get(pattern).is_some_and(|audience| audience.len() == 0) {
+                if directory.get(pattern).is_some_and(|heard| heard.audience.len() == 0) {
                     directory.remove(pattern);
                     self.occupancy.tell(pattern, Occupancy::Empty);
                 }
@@ -148,6 +175,13 @@ impl Topics {
             }
         }
     }
+}
+
+/// A pattern is charged for all of its segments, also those that others have in common with it: so it costs who listens, and
+/// bounds how many audiences of one address a publication can have.
+fn place_of(pattern: &DestinationPattern) -> Holding {
+    let is_exact = pattern.as_destination().is_some();
+    Holding::Pattern(if is_exact { 0 } else { pattern.segments().count() })
 }
 
 impl Names for Topics {

@@ -8,10 +8,14 @@
 //! something once: a burst costs one write for each session, not one for each message. What is queued last is written in
 //! the same pass over the members, while their memory is still at hand.
 //!
+//! What waits for a part is bounded. A publication counts there once, however many audiences it has. Who finds no room is
+//! refused, or [waits](Hub::when_there_is_room) for some.
+//!
 //! Members may want the same publication in different forms. Those who want the same one are kept together, and it is
 //! made once for all of them.
 
 mod part;
+mod room;
 
 use super::cell::Cell;
 use super::settings::LimitSettings;
@@ -19,10 +23,12 @@ use crate::model::SessionId;
 use crate::session::Outgoing;
 use parking_lot::Mutex;
 use part::{Command, Part};
+use room::Room;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// What a hub carries.
@@ -60,8 +66,7 @@ pub(super) struct Hub<K: Kind> {
     next: AtomicU64,
     /// Where the parts' tasks run; there are no members before it is known.
     runtime: OnceLock<Handle>,
-    /// How many messages and bytes may wait for one part.
-    limits: (usize, usize),
+    room: Arc<Room>,
 }
 
 /// The sessions that get the same publications. Cheap to clone; it is there as long as somebody holds it.
@@ -85,15 +90,16 @@ pub(super) struct Seat<K: Kind> {
 type Member = (SessionId, u64);
 
 impl<K: Kind> Hub<K> {
-    fn new(parts: usize, limits: (usize, usize)) -> Arc<Self> {
-        let parts = (0..parts.max(1)).map(|_| Arc::default()).collect();
-        Arc::new(Self { parts, next: AtomicU64::default(), runtime: OnceLock::new(), limits })
+    fn new(parts: usize, limits: (usize, usize), wait: Duration) -> Arc<Self> {
+        let room = Arc::new(Room::new(wait));
+        let parts = (0..parts.max(1)).map(|_| Arc::new(Part::new(limits, Arc::clone(&room)))).collect();
+        Arc::new(Self { parts, next: AtomicU64::default(), runtime: OnceLock::new(), room })
     }
 
     /// One part for each core.
     pub(super) fn for_limits(limits: &LimitSettings) -> Arc<Self> {
         let parts = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::new(parts, (limits.publish_messages, limits.publish_bytes))
+        Self::new(parts, (limits.publish_messages, limits.publish_bytes), limits.publish_wait)
     }
 
     /// The parts run where the sessions do.
@@ -108,6 +114,53 @@ impl<K: Kind> Hub<K> {
             hub: Arc::downgrade(self),
             members: Mutex::new(vec![0; self.parts.len()]),
         }))
+    }
+
+    /// Whether a publication of this size would be taken by all these, behind so many messages and bytes that are about to be.
+    pub(super) fn check_room(
+        &self,
+        audiences: &[Audience<K>],
+        ahead: (usize, usize),
+        size: usize,
+    ) -> Result<(), PublishError> {
+        let has_room = |audience: &Audience<K>| {
+            let members = audience.0.members.lock();
+            occupied(&self.parts, &members).all(|(_, part)| part.has_room_for(ahead, size))
+        };
+        if audiences.iter().all(has_room) { Ok(()) } else { Err(PublishError::Overloaded) }
+    }
+
+    /// Sends a publication to every member of all these, for whom there [was room](Self::check_room) a moment ago. Those who
+    /// publish at the same moment can go beyond the limits together, by one publication each.
+    pub(super) fn push(&self, audiences: &[Audience<K>], publication: &Arc<K::Publication>) {
+        let Some(runtime) = self.runtime.get() else { return };
+        let mut has_it = Parts::default();
+        for audience in audiences {
+            let members = audience.0.members.lock();
+            for (at, part) in occupied(&self.parts, &members) {
+                let is_first = has_it.insert(at);
+                part.push(
+                    Command::Publish { to: audience.0.id, publication: Arc::clone(publication), is_first },
+                    runtime,
+                );
+            }
+        }
+    }
+
+    /// Does something that is refused where there is no room; then it waits for some, and tries again. Not for ever: what is
+    /// refused for as long as `limits.publish_wait` stays refused.
+    pub(super) async fn when_there_is_room<T, E>(
+        &self,
+        is_overload: impl Fn(&E) -> bool,
+        mut attempt: impl FnMut() -> Result<T, E>,
+    ) -> Result<T, E> {
+        match attempt() {
+            // Boxed, so that what every message needs stays small.
+            Err(error) if is_overload(&error) && self.room.is_waited_for() => {
+                Box::pin(self.room.wait(is_overload, attempt)).await
+            }
+            done => done,
+        }
     }
 
     fn part_of(&self, id: SessionId) -> usize {
@@ -126,30 +179,11 @@ impl<K: Kind> Audience<K> {
     /// Where more is published than can be queued for the members, so that the hub's limits are reached, this publication
     /// is refused and reaches nobody.
     pub(super) fn publish(&self, publication: Arc<K::Publication>) -> Result<(), PublishError> {
-        self.check_room(K::size(&publication))?;
-        self.push(&publication);
-        Ok(())
-    }
-
-    /// Whether a publication of this size would be taken.
-    pub(super) fn check_room(&self, size: usize) -> Result<(), PublishError> {
         let Some(hub) = self.0.hub.upgrade() else { return Ok(()) };
-        let members = self.0.members.lock();
-        match occupied(&hub.parts, &members).all(|part| part.has_room_for(size, hub.limits)) {
-            true => Ok(()),
-            false => Err(PublishError::Overloaded),
-        }
-    }
-
-    /// Sends a publication to every member for which there [was room](Self::check_room) a moment ago. Those who publish at
-    /// the same moment can go beyond the limits together, by one publication each.
-    pub(super) fn push(&self, publication: &Arc<K::Publication>) {
-        let Some(hub) = self.0.hub.upgrade() else { return };
-        let Some(runtime) = hub.runtime.get() else { return };
-        let members = self.0.members.lock();
-        for part in occupied(&hub.parts, &members) {
-            part.push(Command::Publish(self.0.id, Arc::clone(publication)), runtime);
-        }
+        let this = std::slice::from_ref(self);
+        hub.check_room(this, (0, 0), K::size(&publication))?;
+        hub.push(this, &publication);
+        Ok(())
     }
 
     /// Makes a session a member. From this call on it gets what is published, in this form.
@@ -169,9 +203,26 @@ impl<K: Kind> Audience<K> {
     }
 }
 
-/// The parts that have members of an audience.
-fn occupied<'a, K: Kind>(parts: &'a [Arc<Part<K>>], members: &'a [usize]) -> impl Iterator<Item = &'a Arc<Part<K>>> {
-    parts.iter().zip(members).filter(|(_, members)| **members > 0).map(|(part, _)| part)
+/// The parts that have members of an audience, and their numbers.
+fn occupied<'a, K: Kind>(
+    parts: &'a [Arc<Part<K>>],
+    members: &'a [usize],
+) -> impl Iterator<Item = (usize, &'a Arc<Part<K>>)> {
+    parts.iter().zip(members).enumerate().filter(|(_, (_, members))| **members > 0).map(|(at, (part, _))| (at, part))
+}
+
+/// Parts that have got a publication.
+#[derive(Default)]
+struct Parts(u128);
+
+impl Parts {
+    /// True for a part that is not there yet. Beyond the first 128 of them each time is the first.
+    fn insert(&mut self, part: usize) -> bool {
+        let bit = u32::try_from(part).ok().and_then(|part| 1u128.checked_shl(part)).unwrap_or_default();
+        let is_new = self.0 & bit == 0;
+        self.0 |= bit;
+        is_new
+    }
 }
 
 impl<K: Kind> Clone for Audience<K> {

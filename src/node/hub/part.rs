@@ -1,5 +1,6 @@
 //! One part of the hub: its commands, its members, and the task that serves them.
 
+use super::room::Room;
 use super::{Kind, Member};
 use crate::node::cell::Cell;
 use crate::session::Outgoing;
@@ -20,18 +21,36 @@ const WRITES_PER_TURN: usize = 256;
 pub(super) enum Command<K: Kind> {
     Join(u64, K::Form, Member, Arc<Cell>),
     Leave(u64, K::Form, Member),
-    Publish(u64, Arc<K::Publication>),
+    /// The publication of an audience. Only the first of those that a part gets of one publication counts as one.
+    Publish {
+        to: u64,
+        publication: Arc<K::Publication>,
+        is_first: bool,
+    },
 }
 
 impl<K: Kind> Command<K> {
     fn is_publication_to(&self, audience: u64) -> bool {
-        matches!(self, Self::Publish(to, _) if *to == audience)
+        matches!(self, Self::Publish { to, .. } if *to == audience)
+    }
+
+    /// What it takes of the limits in messages and bytes: what is held for it.
+    fn weight(&self) -> (usize, usize) {
+        match self {
+            Self::Publish { publication, is_first: true, .. } => (1, K::size(publication)),
+            Self::Publish { .. } => (0, size_of::<Self>()),
+            Self::Join(..) | Self::Leave(..) => (0, 0),
+        }
     }
 }
 
 pub(super) struct Part<K: Kind> {
     queue: Mutex<Queue<K>>,
     backlog: Backlog,
+    /// How many messages and bytes may wait.
+    limits: (usize, usize),
+    /// Where those wait for whom there is none.
+    room: Arc<Room>,
 }
 
 struct Queue<K: Kind> {
@@ -40,23 +59,20 @@ struct Queue<K: Kind> {
     members: Option<Box<Members<K>>>,
 }
 
-impl<K: Kind> Default for Part<K> {
-    fn default() -> Self {
-        let queue = Queue { commands: VecDeque::new(), members: Some(Box::default()) };
-        Self { queue: Mutex::new(queue), backlog: Backlog::default() }
-    }
-}
-
 impl<K: Kind> Part<K> {
-    pub(super) fn has_room_for(&self, size: usize, limits: (usize, usize)) -> bool {
-        self.backlog.has_room_for(size, limits)
+    pub(super) fn new(limits: (usize, usize), room: Arc<Room>) -> Self {
+        let queue = Queue { commands: VecDeque::new(), members: Some(Box::default()) };
+        Self { queue: Mutex::new(queue), backlog: Backlog::default(), limits, room }
+    }
+
+    /// Whether there is room for a publication of this size, behind so many messages and bytes.
+    pub(super) fn has_room_for(&self, ahead: (usize, usize), size: usize) -> bool {
+        self.backlog.has_room_for(ahead, size, self.limits)
     }
 
     /// Queues a command, and starts the part's task if none runs.
     pub(super) fn push(self: &Arc<Self>, command: Command<K>, runtime: &Handle) {
-        if let Command::Publish(_, publication) = &command {
-            self.backlog.add(K::size(publication));
-        }
+        self.backlog.add(command.weight());
         let mut queue = self.queue.lock();
         queue.commands.push_back(command);
         if let Some(members) = queue.members.take() {
@@ -70,9 +86,12 @@ impl<K: Kind> Part<K> {
             while !commands.is_empty() {
                 let rest = commands.split_off(commands.len().min(COMMANDS_PER_TURN));
                 let full = commands.len() == COMMANDS_PER_TURN;
-                let carried_out = publications(&commands);
+                let carried_out = weight(&commands);
                 members.carry_out(commands).await;
                 self.backlog.remove(carried_out);
+                if self.backlog.is_half_empty(self.limits) {
+                    self.room.tell();
+                }
                 if full {
                     // Sessions whose sockets are full, and HTTP receivers, are written by tasks of their own.
                     tokio::task::yield_now().await;
@@ -101,14 +120,21 @@ struct Backlog {
 }
 
 impl Backlog {
-    fn has_room_for(&self, size: usize, (max_messages, max_bytes): (usize, usize)) -> bool {
+    /// What is larger than all that may wait is taken where nothing waits.
+    fn has_room_for(&self, ahead: (usize, usize), size: usize, (max_messages, max_bytes): (usize, usize)) -> bool {
         let (messages, bytes) = (self.messages.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
-        messages == 0 || (messages < max_messages && bytes + size <= max_bytes)
+        messages == 0 || (messages + ahead.0 < max_messages && bytes + ahead.1 + size <= max_bytes)
     }
 
-    fn add(&self, size: usize) {
-        self.messages.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(size, Ordering::Relaxed);
+    /// Those who wait are told early, and not for each message.
+    fn is_half_empty(&self, (max_messages, max_bytes): (usize, usize)) -> bool {
+        let (messages, bytes) = (self.messages.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+        messages <= max_messages / 2 && bytes <= max_bytes / 2
+    }
+
+    fn add(&self, (messages, bytes): (usize, usize)) {
+        self.messages.fetch_add(messages, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn remove(&self, (messages, bytes): (usize, usize)) {
@@ -117,12 +143,9 @@ impl Backlog {
     }
 }
 
-/// The publications among these commands, in messages and in bytes.
-fn publications<K: Kind>(commands: &VecDeque<Command<K>>) -> (usize, usize) {
-    commands.iter().fold((0, 0), |(messages, bytes), command| match command {
-        Command::Publish(_, publication) => (messages + 1, bytes + K::size(publication)),
-        Command::Join(..) | Command::Leave(..) => (messages, bytes),
-    })
+/// What these commands take of the limits.
+fn weight<K: Kind>(commands: &VecDeque<Command<K>>) -> (usize, usize) {
+    commands.iter().map(Command::weight).fold((0, 0), |sum, weight| (sum.0 + weight.0, sum.1 + weight.1))
 }
 
 /// Those who want the same form of a publication.
@@ -147,11 +170,11 @@ impl<K: Kind> Members<K> {
             match command {
                 Command::Join(audience, form, member, cell) => self.join(audience, form, member, cell),
                 Command::Leave(audience, form, member) => self.leave(audience, &form, member),
-                Command::Publish(audience, publication) => {
-                    let publications = in_a_row(audience, publication, &mut commands);
+                Command::Publish { to, publication, .. } => {
+                    let publications = in_a_row(to, publication, &mut commands);
                     match commands.is_empty() {
-                        true => self.write(audience, &publications).await,
-                        false => self.enqueue(audience, &publications),
+                        true => self.write(to, &publications).await,
+                        false => self.enqueue(to, &publications),
                     }
                 }
             }
@@ -220,7 +243,7 @@ fn in_a_row<K: Kind>(
 ) -> Vec<Arc<K::Publication>> {
     let mut publications = vec![publication];
     while commands.front().is_some_and(|next| next.is_publication_to(audience))
-        && let Some(Command::Publish(_, next)) = commands.pop_front()
+        && let Some(Command::Publish { publication: next, .. }) = commands.pop_front()
     {
         publications.push(next);
     }

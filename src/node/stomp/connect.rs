@@ -34,6 +34,7 @@ impl StompSpeaker {
             self.client.set_principal(principal);
         }
         self.shared.users.connected(&self.client).map_err(|error| Refusal::forbidden(error).fatal())?;
+        self.shared.broker.open_account(&session.0, identity.principal.as_ref());
         self.remember(session, &identity)?;
         self.shared.tell(Event::Connected(self.client.clone())).await;
         let user = identity.principal.as_ref().map(Principal::name);

@@ -16,6 +16,7 @@ mod shared;
 mod speaker;
 mod subscribe;
 mod tokens_in_use;
+mod transaction;
 
 pub(in crate::node) use admit::{Denied, Shown, time_left};
 pub(in crate::node) use charge::Excess;
@@ -77,8 +78,11 @@ impl Language for StompLanguage {
     }
 
     fn count(&self, stats: &mut Stats) {
-        let others =
-            [("connect_failures", self.shared.failures.hits()), ("presence", self.shared.broker.turned_away())];
+        let others = [
+            ("connect_failures", self.shared.failures.hits()),
+            ("presence", self.shared.broker.turned_away()),
+            ("broker_share", self.shared.broker.share_hits()),
+        ];
         stats.limit_hits = self.shared.rates.hits().chain(others).collect();
         stats.published = self.shared.broker.published();
         stats.queue_losses = self.shared.broker.losses();

@@ -1,30 +1,66 @@
 //! What the application says and does at an endpoint.
 
 use super::shared::Shared;
-use crate::broker::Present;
+use crate::broker::{Account, Present, Purged};
 use crate::messaging::{
     DestinationPage, DestinationQuery, HistoryPage, HistoryQuery, MessagingSettings, Outlet, PublishError, Users,
 };
 use crate::model::{Destination, Disconnect, Publication, SessionId};
 use crate::node::broker::Owner;
 use crate::policy::{Revocation, RevocationsFull, Ticket, TicketError, TicketRequest};
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 impl Shared {
-    /// Publishes what interceptors leave of it.
-    pub(in crate::node) fn publish(&self, publication: Publication) -> Result<(), PublishError> {
-        let MessagingSettings { app_prefix, user_prefix, presence_prefix, .. } = self.messaging();
-        let is_below = |prefix: &Destination| publication.destination.is_below(prefix.as_str());
-        if [app_prefix, user_prefix, presence_prefix].into_iter().any(is_below) {
-            return Err(PublishError::NotPublishable(publication.destination));
-        }
-        self.dispatcher.outbound(publication).map_or(Ok(()), |publication| self.broker.publish(publication))
+    /// Publishes what interceptors leave of it, in the application's name.
+    fn publish(&self, publication: Publication) -> Result<(), PublishError> {
+        self.check_publishable(&publication.destination)?;
+        let publish = |publication| self.broker.publish(publication, self.broker.application());
+        self.outbound(publication).map_or(Ok(()), publish)
     }
 
-    /// The same for what is one user's or one session's own; false when nobody hears it.
+    /// The same for a client, who waits where there is no room.
+    pub(in crate::node) async fn publish_for(
+        &self,
+        account: &Arc<Account>,
+        publication: Publication,
+    ) -> Result<(), PublishError> {
+        self.check_publishable(&publication.destination)?;
+        match self.outbound(publication) {
+            Some(publication) => self.broker.publish_in_turn(publication, account).await,
+            None => Ok(()),
+        }
+    }
+
+    fn check_publishable(&self, destination: &Destination) -> Result<(), PublishError> {
+        let MessagingSettings { app_prefix, user_prefix, presence_prefix, .. } = self.messaging();
+        let is_below = |prefix: &Destination| destination.is_below(prefix.as_str());
+        match [app_prefix, user_prefix, presence_prefix].into_iter().any(is_below) {
+            true => Err(PublishError::NotPublishable(destination.clone())),
+            false => Ok(()),
+        }
+    }
+
+    /// What interceptors leave of a publication.
+    pub(in crate::node) fn outbound(&self, publication: Publication) -> Option<Publication> {
+        self.dispatcher.outbound(publication)
+    }
+
+    /// Publishes what is one user's or one session's own; false when nobody hears it.
     pub(in crate::node) fn publish_to(&self, owner: Owner, publication: Publication) -> Result<bool, PublishError> {
-        self.dispatcher.outbound(publication).map_or(Ok(true), |publication| self.broker.publish_to(owner, publication))
+        self.outbound(publication).map_or(Ok(true), |publication| self.broker.publish_to(owner, publication))
+    }
+
+    /// The same for a client, who waits where there is no room.
+    pub(in crate::node) async fn publish_to_for_client(
+        &self,
+        owner: Owner,
+        publication: Publication,
+    ) -> Result<bool, PublishError> {
+        match self.outbound(publication) {
+            Some(publication) => self.broker.publish_to_in_turn(owner, publication).await,
+            None => Ok(true),
+        }
     }
 
     /// Takes something back: tokens that it is about are refused until `until`, and its sessions end.
@@ -85,6 +121,10 @@ impl Outlet for Shared {
 
     fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
         self.broker.history(query)
+    }
+
+    fn empty(&self, destination: &Destination) -> Option<Purged> {
+        self.broker.empty(destination)
     }
 
     fn present(&self, destination: &Destination, after: u64, limit: usize) -> Option<Present> {

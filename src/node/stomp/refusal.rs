@@ -106,7 +106,7 @@ impl From<UnknownTag> for Refusal {
 impl From<PublishError> for Refusal {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::Overloaded | PublishError::QueueFull => {
+            PublishError::Overloaded | PublishError::QueueFull | PublishError::ShareReached => {
                 Self::told(Disconnect::OVERLOADED, "Overloaded", error)
             }
             error => Self::forbidden(error),

@@ -2,6 +2,7 @@
 
 use super::refusal::Refusal;
 use super::speaker::StompSpeaker;
+use crate::broker::Account;
 use crate::messaging::{AddressError, Inbound, Kind, MessageError, Outcome, OutgoingDelivery, Request, SendAddress};
 use crate::model::{Destination, Headers, Message, Publication};
 use crate::node::SessionHandle;
@@ -9,6 +10,7 @@ use crate::node::broker::{Form, OWN_HEADERS, Owner};
 use crate::policy::Action;
 use crate::protocol::stomp::Send;
 use bytestring::ByteString;
+use std::sync::Arc;
 
 /// Where a session brings a new token: `Authorization: Bearer ...`, or `token`, as on CONNECT.
 pub(super) const REFRESH: &str = "/byway/token";
@@ -84,17 +86,24 @@ impl StompSpeaker {
         let destination = publication.destination.clone();
         let passed = match address {
             SendAddress::App(_) => self.ask_application(session, publication, receipt).await,
-            SendAddress::User { name, suffix } => self.send_to_user(name, &suffix, publication),
-            SendAddress::Broker(_) => self.shared.publish(publication).map_err(Into::into),
+            SendAddress::User { name, suffix } => self.send_to_user(name, &suffix, publication).await,
+            SendAddress::Broker(_) => {
+                self.shared.publish_for(self.account(session), publication).await.map_err(Into::into)
+            }
         };
         passed.map_err(|refusal| refusal.about("SEND", destination.as_str()))
     }
 
     /// The user's sessions see the destination as they subscribed it.
-    fn send_to_user(&self, name: ByteString, suffix: &Destination, publication: Publication) -> Result<(), Refusal> {
+    async fn send_to_user(
+        &self,
+        name: ByteString,
+        suffix: &Destination,
+        publication: Publication,
+    ) -> Result<(), Refusal> {
         let destination = self.shared.messaging().user_destination(suffix.as_text().clone())?;
         let publication = Publication { destination, ..publication };
-        Ok(self.shared.publish_to(Owner::User(name), publication).map(drop)?)
+        Ok(self.shared.publish_to_for_client(Owner::User(name), publication).await.map(drop)?)
     }
 
     async fn ask_application(
@@ -107,11 +116,12 @@ impl StompSpeaker {
         let (client, messenger) = (self.client.clone(), self.shared.messenger());
         let request = Request::new(Kind::Send, destination.clone(), body, client, messenger);
         let outcome = self.shared.dispatcher.dispatch(request.with_headers(headers)).await;
-        self.deliver(session, outcome, None).or_else(|error| self.tell_error(error, &destination, receipt))
+        let delivered = self.deliver(session, outcome, None).await;
+        delivered.or_else(|error| self.tell_error(error, &destination, receipt))
     }
 
-    /// Sends what a handler wants to be sent. `form` is that of the subscription that is answered.
-    pub(super) fn deliver(
+    /// Sends what a handler wants to be sent, for whom it answers. `form` is that of the subscription that is answered.
+    pub(super) async fn deliver(
         &self,
         session: &SessionHandle,
         outcome: Outcome,
@@ -122,12 +132,14 @@ impl StompSpeaker {
         }
         for delivery in outcome.deliveries {
             match delivery {
-                OutgoingDelivery::Publish(publication) => self.shared.publish(publication)?,
+                OutgoingDelivery::Publish(publication) => {
+                    self.shared.publish_for(self.account(session), publication).await?;
+                }
                 OutgoingDelivery::ToUser { name, publication } => {
-                    self.shared.publish_to(Owner::User(name), publication)?;
+                    self.shared.publish_to_for_client(Owner::User(name), publication).await?;
                 }
                 OutgoingDelivery::ToSession { session, publication } => {
-                    self.shared.publish_to(Owner::Session(session), publication)?;
+                    self.shared.publish_to_for_client(Owner::Session(session), publication).await?;
                 }
                 OutgoingDelivery::ToSubscription(publication) => {
                     if let Some(form) = form {
@@ -137,6 +149,11 @@ impl StompSpeaker {
             }
         }
         Ok(())
+    }
+
+    /// Who holds what the broker keeps of this client's.
+    pub(super) fn account<'a>(&self, session: &'a SessionHandle) -> &'a Arc<Account> {
+        self.shared.broker.account(&session.0)
     }
 
     /// Tells the client at its own `/queue/errors` that a message failed, where it listens there; otherwise it is refused.

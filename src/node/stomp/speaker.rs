@@ -1,7 +1,6 @@
 //! One STOMP session: what its client asks for is carried out, in order.
 
 use super::refusal::Refusal;
-use super::send::Checked;
 use super::shared::Shared;
 use super::subscribe::Subscription;
 use crate::broker::Settlement;
@@ -10,7 +9,7 @@ use crate::model::{Disconnect, Message, Secret};
 use crate::node::handler::Speaker;
 use crate::node::{SessionHandle, now};
 use crate::policy::SessionRate;
-use crate::protocol::stomp::{Ack, Action, Connection, Event, Failure};
+use crate::protocol::stomp::{Action, Connection, Event, Failure};
 use crate::session::{Deadline, Ending, KeepAlive, Outgoing};
 use bytestring::ByteString;
 use futures_util::future::BoxFuture;
@@ -129,70 +128,19 @@ impl StompSpeaker {
     /// Carries out one SEND, ACK or NACK.
     async fn act(&mut self, session: &SessionHandle, action: Action) -> Result<(), Refusal> {
         let receipt = action.receipt().cloned();
-        let done = match self.prepare(action).await {
-            Ok(prepared) if session.is_open() => self.complete(session, prepared, receipt.as_ref()).await,
-            // It was sent away while somebody was asked, who can be slow.
-            Ok(_) => Err(Refusal::KnownToClient),
-            Err(refusal) => Err(refusal),
+        let done = match action {
+            Action::Send(send) => match self.check(send).await {
+                Ok(checked) if session.is_open() => self.carry_out_send(session, checked, receipt.as_ref()).await,
+                // It was sent away while somebody was asked, who can be slow.
+                Ok(_) => Err(Refusal::KnownToClient),
+                Err(refusal) => Err(refusal),
+            },
+            Action::Ack(ack) => self.acknowledge(&ack, Settlement::Ack),
+            Action::Nack(ack) => self.acknowledge(&ack, Settlement::Nack),
         };
         done.map_err(|refusal| refusal.with_receipt(receipt.clone()))?;
         self.receipt(session, receipt);
         Ok(())
-    }
-
-    /// A transaction is checked as a whole before anything of it is done.
-    async fn commit(
-        &mut self,
-        session: &SessionHandle,
-        actions: Vec<Action>,
-        receipt: Option<ByteString>,
-    ) -> Result<(), Refusal> {
-        let done = self.commit_all(session, actions, receipt.as_ref()).await;
-        done.map_err(|refusal| refusal.with_receipt(receipt.clone()))?;
-        self.receipt(session, receipt);
-        Ok(())
-    }
-
-    async fn commit_all(
-        &mut self,
-        session: &SessionHandle,
-        actions: Vec<Action>,
-        receipt: Option<&ByteString>,
-    ) -> Result<(), Refusal> {
-        let mut prepared = Vec::with_capacity(actions.len());
-        for action in actions {
-            if let Action::Ack(ack) | Action::Nack(ack) = &action {
-                self.check_unsettled(ack)?;
-            }
-            prepared.push(self.prepare(action).await?);
-        }
-        if !session.is_open() {
-            return Err(Refusal::KnownToClient);
-        }
-        for action in prepared {
-            self.complete(session, action, receipt).await?;
-        }
-        Ok(())
-    }
-
-    async fn prepare(&self, action: Action) -> Result<Prepared, Refusal> {
-        Ok(match action {
-            Action::Send(send) => Prepared::Send(self.check(send).await?),
-            Action::Ack(ack) => Prepared::Settle(ack, Settlement::Ack),
-            Action::Nack(ack) => Prepared::Settle(ack, Settlement::Nack),
-        })
-    }
-
-    async fn complete(
-        &mut self,
-        session: &SessionHandle,
-        prepared: Prepared,
-        receipt: Option<&ByteString>,
-    ) -> Result<(), Refusal> {
-        match prepared {
-            Prepared::Send(checked) => self.carry_out_send(session, checked, receipt).await,
-            Prepared::Settle(ack, settlement) => self.acknowledge(&ack, settlement),
-        }
     }
 
     pub(super) fn receipt(&self, session: &SessionHandle, id: Option<ByteString>) {
@@ -225,12 +173,6 @@ impl StompSpeaker {
         }
         self.partial = partial;
     }
-}
-
-/// What may be done, and is not done yet.
-enum Prepared {
-    Send(Checked),
-    Settle(Ack, Settlement),
 }
 
 fn client(session: &SessionHandle) -> Client {

@@ -122,7 +122,7 @@ impl StompSpeaker {
         let (client, messenger) = (self.client.clone(), self.shared.messenger());
         let request = Request::new(Kind::Subscribe, destination, Message::text(""), client, messenger);
         let outcome = self.shared.dispatcher.dispatch(request.with_headers(headers)).await;
-        Ok(self.deliver(session, outcome, Some(form))?)
+        Ok(self.deliver(session, outcome, Some(form)).await?)
     }
 
     fn listen(

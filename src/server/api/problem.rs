@@ -110,12 +110,14 @@ impl From<PublishError> for Refusal {
     fn from(error: PublishError) -> Self {
         let (status, code) = match &error {
             PublishError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
-            PublishError::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
+            PublishError::QueueFull | PublishError::ShareReached => (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
             PublishError::InvalidDestination(_) => (StatusCode::BAD_REQUEST, "invalid_destination"),
             PublishError::NotPublishable(_) => (StatusCode::BAD_REQUEST, "not_publishable"),
             PublishError::NotJson(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
         };
-        Self::new(status, code, error.to_string())
+        let refusal = Self::new(status, code, error.to_string());
+        // What waits is carried out in a moment; who consumes a queue takes longer.
+        if error == PublishError::Overloaded { refusal.retry_after(Duration::ZERO) } else { refusal }
     }
 }
 
