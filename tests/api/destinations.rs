@@ -82,3 +82,60 @@ async fn thousands_of_destinations_come_in_pages_each_once() {
     let expected: Vec<_> = (0..1_500).map(|n| format!("/topic/kept/{n:04}")).collect();
     assert!(seen == expected, "{} destinations", seen.len());
 }
+
+async fn empty(stage: &Stage, destination: &str) -> Value {
+    json(&stage.ask("DELETE", &format!("/api/destinations?destination={destination}"), &Value::Null).await)
+}
+
+#[tokio::test]
+async fn a_queue_is_emptied_and_what_its_consumers_have_stays_theirs() {
+    let stage = Stage::start();
+    let mut consumer = stage.connect().await;
+    let one = [("ack", "client"), ("prefetch-count", "1")];
+    consumer.subscribe("q", "/queue/a", &one).await;
+    for body in ["1", "2"] {
+        stage.publish(&json!({ "destination": "/queue/a", "body": body })).await;
+        stage.publish(&json!({ "destination": "/queue/b", "body": body })).await;
+    }
+    let held = consumer.message().await;
+    assert_eq!(empty(&stage, "/queue/a").await["messages"], 1);
+    let emptied = empty(&stage, "/queue/b").await;
+    assert_eq!(emptied["messages"], 2);
+    assert!(emptied["bytes"].as_u64().is_some_and(|bytes| bytes > 2), "{emptied}");
+    assert_eq!(names(&destinations(&stage, "prefix=/queue").await), ["/queue/a"], "none is a dead letter");
+    consumer.ask("ACK", &[("id", held.ack())], "").await;
+    stage.publish(&json!({ "destination": "/queue/a", "body": "3" })).await;
+    assert_eq!(consumer.body().await, "3");
+}
+
+#[tokio::test]
+async fn a_topic_s_history_is_emptied_and_its_readers_are_told_how_much_they_missed() {
+    let stage = Stage::start();
+    let publish = async |body: &str| {
+        stage.publish(&json!({ "destination": "/topic/kept/a", "body": body })).await;
+        json(&stage.get("/api/history?destination=/topic/kept/a").await)["offset"].as_str().unwrap().to_owned()
+    };
+    let first = publish("1").await;
+    publish("2").await;
+    assert_eq!(empty(&stage, "/topic/kept/a").await["messages"], 2);
+    publish("3").await;
+    let page = json(&stage.get(&format!("/api/history?destination=/topic/kept/a&since={first}")).await);
+    assert_eq!((&page["gap"], &page["publications"][0]["body"]), (&json!({ "missed": 1 }), &json!("3")));
+}
+
+#[tokio::test]
+async fn nothing_is_emptied_where_nothing_is() {
+    let stage = Stage::start();
+    for (destination, status, code) in [
+        ("/queue/nowhere", 404, "no_such_destination"),
+        ("/topic/a", 404, "no_such_destination"),
+        ("/topic/kept/a", 404, "no_such_destination"),
+        ("/app/a", 404, "no_such_destination"),
+        ("/topic/*", 400, "invalid_destination"),
+        ("queue", 400, "invalid_destination"),
+    ] {
+        let target = format!("/api/destinations?destination={destination}");
+        refused(&stage.ask("DELETE", &target, &Value::Null).await, status, code);
+    }
+    refused(&stage.ask("DELETE", "/api/destinations", &Value::Null).await, 400, "invalid_request");
+}

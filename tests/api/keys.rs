@@ -72,6 +72,8 @@ async fn a_key_may_do_what_it_is_allowed_and_nothing_else() {
     for key in [PUBLISHER, READER] {
         let no_body = &Value::Null;
         refused(&stage.ask_with(key, &[], "DELETE", "/api/sessions/s1", no_body).await, 403, "not_allowed");
+        let target = "/api/destinations?destination=/queue/a";
+        refused(&stage.ask_with(key, &[], "DELETE", target, no_body).await, 403, "not_allowed");
         refused(&stage.ask_with(key, &[], "POST", "/api/revocations", &revocation).await, 403, "not_allowed");
         let ticket = json!({ "user": "ada" });
         refused(&stage.ask_with(key, &[], "POST", "/api/tickets", &ticket).await, 403, "not_allowed");

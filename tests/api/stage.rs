@@ -95,9 +95,9 @@ impl Stage {
     }
 
     fn of(endpoints: Vec<Mounted>, change: impl FnOnce(&mut ApiSettings)) -> Self {
-        use Permission::{Disconnect, Publish, Read, Tickets};
+        use Permission::{Disconnect, Publish, Purge, Read, Tickets};
         let keys = vec![
-            key("all", KEY, &[Publish, Read, Disconnect, Tickets]),
+            key("all", KEY, &[Publish, Read, Disconnect, Tickets, Purge]),
             key("publisher", PUBLISHER, &[Publish]),
             key("reader", READER, &[Read]),
         ];

@@ -1,8 +1,9 @@
 //! What the broker has, destination by destination.
 
 use super::problem::Refusal;
+use crate::broker::Purged;
 use crate::messaging::{self, DestinationInfo, DestinationQuery, DestinationState, Messenger};
-use crate::model::DestinationPattern;
+use crate::model::{self, DestinationPattern};
 use poem_openapi::{Enum, Object};
 
 /// A destination, or a pattern of destinations that somebody subscribed.
@@ -61,6 +62,28 @@ pub(super) struct DestinationPage {
     /// What to ask for as `after` to get more; nothing where there are none.
     #[oai(skip_serializing_if_is_none)]
     next: Option<String>,
+}
+
+/// What was thrown away.
+#[derive(Debug, Object)]
+pub(super) struct Emptied {
+    /// How many messages.
+    pub(super) messages: u64,
+    /// Their bytes, with headers and destinations.
+    bytes: u64,
+}
+
+impl Emptied {
+    /// Empties a queue or a topic's history.
+    pub(super) fn of(messenger: &Messenger, destination: &str) -> Result<Self, Refusal> {
+        let destination = model::Destination::parse(destination.to_owned())
+            .map_err(|error| Refusal::bad_request("invalid_destination", error.to_string()))?;
+        let Some(Purged { messages, bytes }) = messenger.empty(&destination) else {
+            let detail = format!("there is no queue and no history of the name {destination}");
+            return Err(Refusal::not_found("no_such_destination", detail));
+        };
+        Ok(Self { messages: messages as u64, bytes: bytes as u64 })
+    }
 }
 
 /// Checks what is asked for.

@@ -186,6 +186,7 @@ fn about(operation: Option<OperationId>, mut answer: Response) -> Response {
 fn allowed(path: &str) -> &'static str {
     match path {
         "/publish" | "/revocations" | "/tickets" => "POST",
+        "/destinations" => "GET, HEAD, DELETE",
         path if path.starts_with("/sessions/") => "GET, HEAD, DELETE",
         _ => "GET, HEAD",
     }

@@ -1,7 +1,7 @@
 //! The table of operations, which is the API's description too.
 
 use super::counts::ApiCounts;
-use super::destinations::{self, DestinationPage};
+use super::destinations::{self, DestinationPage, Emptied};
 use super::endpoints::{Endpoints, session, session_id};
 use super::gate::Caller;
 use super::history::{self, HistoryPage};
@@ -225,6 +225,25 @@ impl Service {
         let messenger = self.endpoints.messenger(endpoint.0.as_deref())?.1.clone();
         let query = destinations::query(prefix.0, pattern.0, after.0, limit.0)?;
         aside(move || DestinationPage::of(&messenger, &query)).await
+    }
+
+    /// Throw away what waits in a queue, or what is kept of a topic
+    ///
+    /// What consumers of a queue have and have not acknowledged stays theirs. A queue without consumers is gone then.
+    #[oai(path = "/destinations", method = "delete", operation_id = "emptyDestination")]
+    async fn empty(
+        &self,
+        caller: Caller,
+        endpoint: Query<Option<String>>,
+        /// The queue or the topic.
+        destination: Query<String>,
+    ) -> Result<Json<Emptied>, Refusal> {
+        caller.needs(Permission::Purge)?;
+        let (_, messenger) = self.endpoints.messenger(endpoint.0.as_deref())?;
+        let emptied = Emptied::of(messenger, &destination.0)?;
+        let (messages, key) = (emptied.messages, caller.name());
+        tracing::info!(destination = ?destination.0, messages, key, "destination emptied over the API");
+        Ok(Json(emptied))
     }
 
     /// What is kept of a topic

@@ -59,6 +59,8 @@ pub enum Permission {
     Watch,
     /// Make tickets, with which somebody comes in as any user.
     Tickets,
+    /// Throw away what waits in queues, and what is kept of topics.
+    Purge,
 }
 
 impl Permission {
@@ -71,6 +73,7 @@ impl Permission {
             Self::Admin => "admin",
             Self::Watch => "watch",
             Self::Tickets => "tickets",
+            Self::Purge => "purge",
         }
     }
 }
@@ -131,7 +134,7 @@ impl ApiSettings {
                 () if !hashes.insert(hash.to_string()) => format!("{name:?} has another key's hash"),
                 () if allow.is_empty() => {
                     format!(
-                        "{name:?} may do nothing; expected \"publish\", \"read\", \"disconnect\" or \"tickets\" in allow"
+                        "{name:?} may do nothing; expected \"publish\", \"read\", \"disconnect\", \"tickets\" or \"purge\" in allow"
                     )
                 }
                 () if allow.contains(&Permission::Watch) && !allow.contains(&Permission::Admin) => {
