@@ -181,7 +181,7 @@ async fn behind_a_proxy(target: &Target, lines: &[&[u8]]) -> (u16, Vec<String>) 
 }
 
 #[tokio::test]
-async fn h11_who_a_client_is_that_cannot_be_read_is_asked_again_and_never_the_proxy() {
+async fn h11_a_client_that_cannot_be_read_is_400_and_never_the_proxy() {
     let target = Target::with(|_, settings| {
         settings.trusted_proxies =
             vec!["127.0.0.0/8".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
