@@ -69,7 +69,7 @@ pub struct HistoryState {
 pub struct QueueState {
     /// How many messages wait for a consumer.
     pub waiting: usize,
-    /// How many messages consumers have and have not settled.
+    /// How many messages consumers have and have not settled, or are on their way to one that need not.
     pub unacknowledged: usize,
     /// The bytes of both, with headers and destinations.
     pub bytes: usize,

@@ -1,5 +1,9 @@
 //! What everybody who deals with one session shares.
 
+mod supply;
+
+pub(super) use supply::Supplier;
+
 use super::byway::Node;
 use super::group::Membership;
 use super::inbox::Inbox;
@@ -17,6 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
+use supply::Suppliers;
 use tokio::net::tcp::OwnedWriteHalf;
 
 /// Who a session is, and the edge that its driver, its carriers, the hub and the application share.
@@ -52,6 +57,8 @@ struct Edge {
     dirty: bool,
     /// Somebody watches.
     tap: Option<Box<Tap>>,
+    /// Those who are called when what they wait for was written.
+    suppliers: Option<Box<Suppliers>>,
 }
 
 /// What a driver looks at in each turn.
@@ -61,6 +68,8 @@ pub(super) struct Status {
     pub(super) blocked: bool,
     /// When the session wants to be told the time.
     pub(super) deadline: Option<Instant>,
+    /// Somebody is to be [called](Cell::call_suppliers).
+    pub(super) is_awaited: bool,
 }
 
 /// What of a session never changes.
@@ -80,7 +89,7 @@ impl Cell {
             who,
             opened_at: now(),
             node,
-            edge: Mutex::new(Edge { session, writer: None, blocked: false, corked: false, dirty: false, tap: None }),
+            edge: Mutex::new(Edge::new(session)),
             driver: AtomicWaker::new(),
             receiver: AtomicWaker::new(),
             inbox,
@@ -104,6 +113,14 @@ impl Cell {
     /// Looks at, or changes, the session, without any consequence: for what calls for one see [`update`](Self::update).
     pub(super) fn with<T>(&self, action: impl FnOnce(&mut Session) -> T) -> T {
         action(&mut self.edge.lock().session)
+    }
+
+    /// The same for what takes from the queue: the driver calls those who waited for that.
+    pub(super) fn take_with<T>(&self, action: impl FnOnce(&mut Session) -> T) -> T {
+        let mut edge = self.edge.lock();
+        let taken = action(&mut edge.session);
+        edge.wake_if_awaited(self);
+        taken
     }
 
     /// Changes the session and carries out what follows from it: output is written, waiters are woken.
@@ -153,6 +170,10 @@ impl Cell {
         if catch_unwind(AssertUnwindSafe(|| action(self))).is_err() {
             self.break_off();
         }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.edge.lock().session.is_open()
     }
 
     pub(super) fn break_off(&self) {
@@ -214,7 +235,7 @@ impl Cell {
         &self,
         write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<WriteProgress> {
-        self.edge.lock().session.write_to(write, now)
+        self.take_with(|session| session.write_to(write, now))
     }
 
     /// The socket takes bytes again.
@@ -254,6 +275,10 @@ impl Cell {
 }
 
 impl Edge {
+    fn new(session: Session) -> Self {
+        Self { session, writer: None, blocked: false, corked: false, dirty: false, tap: None, suppliers: None }
+    }
+
     /// A client is slow when its socket takes no more, not when much was queued for it in one go: what waits only for
     /// the end of a turn is written before the queue overflows.
     fn make_room(&mut self, cell: &Cell, message: &Outgoing) {
@@ -279,7 +304,12 @@ impl Edge {
     }
 
     fn status(&self) -> Status {
-        Status { open: self.session.is_open(), blocked: self.blocked, deadline: self.session.poll_timeout() }
+        Status {
+            open: self.session.is_open(),
+            blocked: self.blocked,
+            deadline: self.session.poll_timeout(),
+            is_awaited: self.is_awaited(),
+        }
     }
 
     /// A text session cannot take a binary publication, and losing it in silence is no choice: it ends.
@@ -307,6 +337,11 @@ impl Edge {
     /// Writes what can be written now; wakes whoever has to do it otherwise.
     fn flush(&mut self, cell: &Cell) {
         self.dirty = false;
+        self.write_out(cell);
+        self.wake_if_awaited(cell);
+    }
+
+    fn write_out(&mut self, cell: &Cell) {
         let Some(writer) = &self.writer else {
             cell.receiver.wake();
             if self.session.has_output() {

@@ -245,7 +245,12 @@ impl Driver {
     fn poll_background(&mut self, cx: &mut Context<'_>) -> bool {
         self.cell.driver().register(cx.waker());
         let status = self.cell.uncork();
-        let status = self.poll_write(cx, status);
+        let mut status = self.poll_write(cx, status);
+        if status.is_awaited {
+            // What they queue that has to be written here wakes this task again.
+            self.cell.call_suppliers();
+            status = self.cell.status();
+        }
         self.poll_timer(cx, status).open
     }
 

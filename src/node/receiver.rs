@@ -31,7 +31,7 @@ impl Receiver {
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
         self.cell.receiver().register(cx.waker());
-        self.cell.with(|session| match session.next_frame(self.id) {
+        self.cell.take_with(|session| match session.next_frame(self.id) {
             Some(frame) => Poll::Ready(Some(frame)),
             None if session.is_attached(self.id) => Poll::Pending,
             None => Poll::Ready(None),

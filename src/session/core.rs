@@ -205,8 +205,8 @@ impl Session {
     pub(super) fn finish(&mut self, disconnect: Disconnect) {
         let disconnect = self.disconnect().cloned().unwrap_or(disconnect);
         self.state = State::Closed(disconnect);
+        self.queue.lose(self.written());
         self.carrier = Carrier::None;
-        self.queue.clear();
         self.watch = None;
         self.timers.disarm_all();
     }

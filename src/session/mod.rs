@@ -11,6 +11,7 @@ mod queue;
 mod receiver;
 mod settings;
 mod socket;
+mod supply;
 mod timers;
 mod watch;
 
@@ -21,4 +22,5 @@ pub use queue::{OutboundQueue, Pushed, QueueFull};
 pub use receiver::{AttachError, Detach, Frame, ReceiverId, Take};
 pub use settings::{Overflow, SessionSettings};
 pub use socket::{Farewell, SocketKind, WriteProgress};
+pub use supply::Room;
 pub use watch::{Deadline, Ending, KeepAlive};

@@ -193,7 +193,36 @@ impl OutboundQueue {
 
     /// Forgets all.
     pub fn clear(&mut self) {
+        self.lose(self.first_waiting());
+    }
+
+    /// Forgets all, and that the messages from this number on were there: it is the next again.
+    pub fn lose(&mut self, from: u64) {
+        self.next = from.min(self.first_waiting());
         (self.entries, self.taken, self.bytes) = (VecDeque::new(), 0, 0);
+    }
+
+    /// Takes those messages back that nobody has taken.
+    pub fn withdraw(&mut self, mut is_meant: impl FnMut(u64) -> bool) {
+        let mut taken = self.taken;
+        self.entries.retain(|entry| {
+            let is_taken = taken > 0;
+            taken = taken.saturating_sub(1);
+            let stays = is_taken || !is_meant(entry.number);
+            self.bytes -= if stays { 0 } else { entry.message.len() };
+            stays
+        });
+        self.shrink();
+    }
+
+    /// The number of the first message that nobody has taken, or of the next one.
+    pub fn first_waiting(&self) -> u64 {
+        self.entries.get(self.taken).map_or(self.next, |entry| entry.number)
+    }
+
+    /// The number that the next message gets.
+    pub fn end(&self) -> u64 {
+        self.next
     }
 
     /// How many messages are held, taken ones included.

@@ -46,12 +46,17 @@ pub enum Farewell {
 const MANY_SLICES: usize = 64;
 const FEW_SLICES: usize = 4;
 
+/// A number that no message has.
+const NO_MESSAGE: u64 = u64::MAX;
+
 /// The write side of one WebSocket: what is being written, then `urgent`, `pong`, the queue's messages, and `goodbye`.
 #[derive(Debug)]
 pub(super) struct Socket {
     kind: SocketKind,
     /// The rest of a frame of which a part is on the wire.
     partial: Bytes,
+    /// The number of the message that it belongs to, or else [`NO_MESSAGE`].
+    unfinished: u64,
     /// Control frames, and SockJS's `o` and `h`: at the next frame boundary.
     urgent: Vec<Bytes>,
     /// The answer to the latest ping that is not answered yet (RFC 6455, section 5.5.3, asks for no more).
@@ -70,6 +75,7 @@ impl Socket {
         Self {
             kind,
             partial: Bytes::new(),
+            unfinished: NO_MESSAGE,
             urgent: Vec::new(),
             pong: None,
             goodbye: None,
@@ -107,6 +113,11 @@ impl Socket {
     /// Part of a frame is on the wire.
     pub(super) fn is_mid_frame(&self) -> bool {
         !self.partial.is_empty()
+    }
+
+    /// The number of the message of which a part is on the wire; above all others where none is.
+    pub(super) fn unfinished(&self) -> u64 {
+        self.unfinished
     }
 
     /// SockJS tells the ending in a frame of its own, and then closes with 1000 whatever the ending was.
@@ -336,7 +347,11 @@ impl Session {
         let Some(socket) = self.socket() else { return 0 };
         if !socket.partial.is_empty() {
             let partial = std::mem::take(&mut socket.partial);
-            return socket.take_off(&partial, written);
+            let left = socket.take_off(&partial, written);
+            if socket.partial.is_empty() {
+                socket.unfinished = NO_MESSAGE;
+            }
+            return left;
         }
         if !socket.urgent.is_empty() {
             let frame = socket.urgent.remove(0);
@@ -345,10 +360,13 @@ impl Session {
         if let Some(pong) = socket.pong.take() {
             return socket.take_off(&pong, written);
         }
+        let number = self.queue.first_waiting();
         let message = self.take_one();
         let Some(socket) = self.socket() else { return 0 };
         if let Some(message) = message {
-            return socket.take_off(message.wire(socket.form()), written);
+            let left = socket.take_off(message.wire(socket.form()), written);
+            socket.unfinished = if socket.is_mid_frame() { number } else { NO_MESSAGE };
+            return left;
         }
         let Some(goodbye) = socket.goodbye.take() else { return 0 };
         socket.said_goodbye = true;

@@ -26,16 +26,18 @@ fn queue(messages: usize, settings: QueueSettings) -> WorkQueue {
 }
 
 fn next(queue: &mut WorkQueue) -> Option<Delivery> {
-    queue.next_delivery(|_| true)
+    queue.next_delivery(|_, _| true)
 }
 
-/// All deliveries that can be made now: to whom, and which message.
+/// All deliveries that can be made now and are written: to whom, and which message.
 fn drain(queue: &mut WorkQueue) -> Vec<(ConsumerId, usize)> {
     deliveries(queue).iter().map(|delivery| (delivery.consumer, number(delivery.publication()))).collect()
 }
 
 fn deliveries(queue: &mut WorkQueue) -> Vec<Delivery> {
-    std::iter::from_fn(|| next(queue)).collect()
+    let deliveries: Vec<_> = std::iter::from_fn(|| next(queue)).collect();
+    deliveries.iter().for_each(|delivery| queue.written(delivery.consumer, delivery.tag));
+    deliveries
 }
 
 /// The numbers of the messages that are given up, and why.
@@ -56,10 +58,12 @@ fn a_consumer_without_room_is_passed_over_and_keeps_its_turn() {
     let mut queue = queue(3, settings());
     queue.subscribe(ADA, AckMode::Auto, 1).unwrap();
     queue.subscribe(BOB, AckMode::Auto, 1).unwrap();
-    let consumers: Vec<_> =
-        [BOB, BOB].into_iter().map(|only| queue.next_delivery(|consumer| consumer == only).unwrap().consumer).collect();
+    let consumers: Vec<_> = [BOB, BOB]
+        .into_iter()
+        .map(|only| queue.next_delivery(|consumer, _| consumer == only).unwrap().consumer)
+        .collect();
     assert_eq!(consumers, [BOB, BOB]);
-    assert!(queue.next_delivery(|_| false).is_none());
+    assert!(queue.next_delivery(|_, _| false).is_none());
     assert_eq!(next(&mut queue).unwrap().consumer, ADA);
 }
 
@@ -113,11 +117,14 @@ fn settling_twice_ahead_or_what_is_anothers_is_an_error_that_changes_nothing() {
 }
 
 #[test]
-fn what_is_handed_to_a_consumer_that_does_not_acknowledge_is_settled() {
+fn what_is_written_to_a_consumer_that_does_not_acknowledge_is_settled() {
     let mut queue = queue(1, settings());
     queue.subscribe(ADA, AckMode::Auto, 1).unwrap();
     let delivery = next(&mut queue).unwrap();
-    assert!(!delivery.needs_settlement());
+    assert!(!delivery.needs_settlement() && !queue.is_unsettled(ADA, delivery.tag));
+    assert_eq!((queue.waiting(), queue.unacked(), queue.bytes()), (0, 1, 20));
+    assert_eq!(queue.settle(ADA, delivery.tag, Settlement::Ack, at(0)), Err(UnknownTag));
+    queue.written(ADA, delivery.tag);
     assert_eq!((queue.waiting(), queue.unacked(), queue.bytes()), (0, 0, 0));
     assert_eq!(queue.settle(ADA, delivery.tag, Settlement::Ack, at(0)), Err(UnknownTag));
     queue.unsubscribe(ADA);
@@ -263,6 +270,41 @@ fn what_could_not_be_handed_to_a_lost_consumer_is_kept_once() {
         queue.take_back(delivery);
         assert_eq!((queue.waiting(), queue.bytes()), (1, 20), "{mode:?}, in the other order");
     }
+}
+
+#[test]
+fn what_was_not_written_to_a_lost_consumer_goes_back_in_order_as_if_it_had_not_been_tried() {
+    for (mode, written) in [(AckMode::Auto, 2), (AckMode::Client, 1), (AckMode::ClientIndividual, 1)] {
+        let mut queue = queue(4, QueueSettings { max_deliveries: 1, ..settings() });
+        queue.subscribe(ADA, mode, 9).unwrap();
+        let tags: Vec<_> = std::iter::from_fn(|| next(&mut queue)).map(|delivery| delivery.tag).collect();
+        queue.written(ADA, tags[0]);
+        queue.written(ADA, 0);
+        queue.unsubscribe(ADA);
+        assert_eq!((queue.waiting(), queue.unacked(), queue.bytes()), (3, 0, 60), "{mode:?}");
+        queue.subscribe(BOB, mode, 9).unwrap();
+        let again: Vec<_> =
+            deliveries(&mut queue).iter().map(|it| (number(it.publication()), it.delivery_count())).collect();
+        assert_eq!(again, [(2, 1), (3, 1), (4, 1)], "{mode:?}");
+        let rejected = if mode == AckMode::Auto { vec![] } else { vec![(written, DeadLetterReason::Rejected)] };
+        assert_eq!(dead(&mut queue), rejected, "{mode:?}");
+    }
+}
+
+#[test]
+fn room_is_asked_for_with_the_size_of_the_message_that_is_next() {
+    let mut queue = queue(1, settings());
+    queue.publish(sized(2, 90), at(0)).unwrap();
+    queue.subscribe(ADA, AckMode::Auto, 1).unwrap();
+    let mut sizes = Vec::new();
+    while queue
+        .next_delivery(|_, size| {
+            sizes.push(size);
+            size < 50
+        })
+        .is_some()
+    {}
+    assert_eq!(sizes, [20, 90]);
 }
 
 #[test]

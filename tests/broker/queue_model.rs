@@ -17,12 +17,22 @@ const MAX_DELIVERIES: u32 = 3;
 const MAX_AGE: u64 = 60;
 const CONSUMERS: u64 = 3;
 
+/// What becomes of a delivery.
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    Written,
+    /// It waits for its consumer's client.
+    OnTheWay,
+    TakenBack,
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Publish { size: usize },
     Subscribe { consumer: u64, mode: AckMode, prefetch: usize },
     Unsubscribe { consumer: u64 },
-    Deliver { room: [bool; CONSUMERS as usize], handed_over: bool },
+    Deliver { room: [bool; CONSUMERS as usize], outcome: Outcome },
+    Write { consumer: u64, which: prop::sample::Index },
     Settle { consumer: u64, which: prop::sample::Index, settlement: Settlement },
     SettleUnknown { consumer: u64, tag: u64 },
     Pause { millis: u64 },
@@ -30,14 +40,16 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let mode = prop_oneof![Just(AckMode::Auto), Just(AckMode::Client), Just(AckMode::ClientIndividual)];
+    let outcome = prop_oneof![2 => Just(Outcome::Written), 2 => Just(Outcome::OnTheWay), 1 => Just(Outcome::TakenBack)];
     let settlement = prop_oneof![Just(Settlement::Ack), Just(Settlement::Nack)];
     prop_oneof![
         6 => (12usize..90).prop_map(|size| Step::Publish { size }),
         2 => (0..CONSUMERS, mode, 1usize..4)
             .prop_map(|(consumer, mode, prefetch)| Step::Subscribe { consumer, mode, prefetch }),
         1 => (0..CONSUMERS).prop_map(|consumer| Step::Unsubscribe { consumer }),
-        8 => (any::<[bool; CONSUMERS as usize]>(), prop::bool::weighted(0.8))
-            .prop_map(|(room, handed_over)| Step::Deliver { room, handed_over }),
+        8 => (any::<[bool; CONSUMERS as usize]>(), outcome).prop_map(|(room, outcome)| Step::Deliver { room, outcome }),
+        3 => (0..CONSUMERS, any::<prop::sample::Index>())
+            .prop_map(|(consumer, which)| Step::Write { consumer, which }),
         6 => (0..CONSUMERS, any::<prop::sample::Index>(), settlement)
             .prop_map(|(consumer, which, settlement)| Step::Settle { consumer, which, settlement }),
         1 => (0..CONSUMERS, 0u64..200).prop_map(|(consumer, tag)| Step::SettleUnknown { consumer, tag }),
@@ -50,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
 enum Place {
     Ready,
     Delayed { until: u64 },
-    Unacked { consumer: u64, tag: u64 },
+    Unacked { consumer: u64, tag: u64, written: bool },
     Settled,
     Dead(DeadLetterReason),
 }
@@ -61,6 +73,8 @@ struct Message {
     published: u64,
     deliveries: u32,
     place: Place,
+    /// Whether it came back from a lost consumer to which it was not written, and may come behind newer ones.
+    returned: bool,
 }
 
 impl Message {
@@ -109,7 +123,8 @@ impl Life {
             Step::Publish { size } => self.publish(size),
             Step::Subscribe { consumer, mode, prefetch } => self.subscribe(consumer, mode, prefetch),
             Step::Unsubscribe { consumer } => self.unsubscribe(consumer),
-            Step::Deliver { room, handed_over } => self.deliver(room, handed_over),
+            Step::Deliver { room, outcome } => self.deliver(room, outcome),
+            Step::Write { consumer, which } => self.write_one(consumer, which),
             Step::Settle { consumer, which, settlement } => self.settle(consumer, which, settlement),
             Step::SettleUnknown { consumer, tag } => self.settle_unknown(consumer, tag),
             Step::Pause { millis } => self.pause(millis),
@@ -122,7 +137,13 @@ impl Life {
         let result = self.queue.publish(sized(self.messages.len(), size), at(self.now));
         assert_eq!(result, expected);
         if result.is_ok() {
-            self.messages.push(Message { size, published: self.now, deliveries: 0, place: Place::Ready });
+            self.messages.push(Message {
+                size,
+                published: self.now,
+                deliveries: 0,
+                place: Place::Ready,
+                returned: false,
+            });
         }
     }
 
@@ -168,7 +189,32 @@ impl Life {
         self.consumers.remove(&consumer);
         self.first_deliveries.remove(&consumer);
         for n in self.unacked_by(consumer).into_values() {
-            self.give_back(n, 0);
+            match self.messages[n].place {
+                Place::Unacked { written: false, .. } => {
+                    let message = &mut self.messages[n];
+                    (message.place, message.returned) = (Place::Ready, true);
+                    message.deliveries -= 1;
+                }
+                _ => self.give_back(n, 0),
+            }
+        }
+    }
+
+    fn write_one(&mut self, consumer: u64, which: prop::sample::Index) {
+        let unacked = self.unacked_by(consumer);
+        if !unacked.is_empty() {
+            self.written(consumer, *unacked.keys().nth(which.index(unacked.len())).unwrap());
+        }
+    }
+
+    /// All that a consumer was handed up to this tag is written.
+    fn written(&mut self, consumer: u64, tag: u64) {
+        self.queue.written(id(consumer), tag);
+        for (tag, n) in self.unacked_by(consumer).range(..=tag) {
+            self.messages[*n].place = match self.consumers[&consumer].0 {
+                AckMode::Auto => Place::Settled,
+                _ => Place::Unacked { consumer, tag: *tag, written: true },
+            };
         }
     }
 
@@ -186,19 +232,22 @@ impl Life {
     /// What a consumer has not settled: which message, by tag.
     fn unacked_by(&self, who: u64) -> BTreeMap<u64, usize> {
         let of = |(n, message): (usize, &Message)| match message.place {
-            Place::Unacked { consumer, tag } if consumer == who => Some((tag, n)),
+            Place::Unacked { consumer, tag, .. } if consumer == who => Some((tag, n)),
             _ => None,
         };
         self.messages.iter().enumerate().filter_map(of).collect()
     }
 
-    fn deliver(&mut self, room: [bool; CONSUMERS as usize], handed_over: bool) {
+    fn deliver(&mut self, room: [bool; CONSUMERS as usize], outcome: Outcome) {
         let can_take = |&(&consumer, &(mode, prefetch)): &(&u64, &(AckMode, usize))| {
             room[consumer as usize] && (mode == AckMode::Auto || self.unacked_by(consumer).len() < prefetch)
         };
         let takers: Vec<_> = self.consumers.iter().filter(can_take).map(|(consumer, _)| *consumer).collect();
         let first = self.messages.iter().position(|message| message.place == Place::Ready);
-        let delivery = self.queue.next_delivery(|consumer| room[consumer.session.0 as usize]);
+        let delivery = self.queue.next_delivery(|consumer, size| {
+            assert_eq!(Some(size), first.map(|n| self.messages[n].size));
+            room[consumer.session.0 as usize]
+        });
         let (Some(n), Some(delivery)) = (first, delivery) else {
             assert!(first.is_none() || takers.is_empty(), "{first:?} could go to {takers:?}");
             return;
@@ -206,9 +255,13 @@ impl Life {
         assert!(takers.contains(&delivery.consumer.session.0), "{delivery:?} to none of {takers:?}");
         assert_eq!(number(delivery.publication()), n, "the oldest that is ready comes first");
         assert_eq!(delivery.delivery_count(), self.messages[n].deliveries + 1);
-        match handed_over {
-            true => self.handed_over(n, &delivery),
-            false => self.queue.take_back(delivery),
+        match outcome {
+            Outcome::Written => {
+                self.handed_over(n, &delivery);
+                self.written(delivery.consumer.session.0, delivery.tag);
+            }
+            Outcome::OnTheWay => self.handed_over(n, &delivery),
+            Outcome::TakenBack => self.queue.take_back(delivery),
         }
     }
 
@@ -216,11 +269,8 @@ impl Life {
         let consumer = delivery.consumer.session.0;
         let message = &mut self.messages[n];
         message.deliveries += 1;
-        message.place = match self.consumers[&consumer].0 {
-            AckMode::Auto => Place::Settled,
-            _ => Place::Unacked { consumer, tag: delivery.tag },
-        };
-        if !delivery.is_redelivered() {
+        message.place = Place::Unacked { consumer, tag: delivery.tag, written: false };
+        if !delivery.is_redelivered() && !message.returned {
             let before = self.first_deliveries.insert(consumer, n);
             assert!(before < Some(n), "{consumer} got {before:?} before {n}");
         }
@@ -232,6 +282,10 @@ impl Life {
             return;
         }
         let (tag, _) = unacked.iter().nth(which.index(unacked.len())).unwrap();
+        if self.consumers[&consumer].0 == AckMode::Auto {
+            assert_eq!(self.queue.settle(id(consumer), *tag, settlement, at(self.now)), Err(UnknownTag));
+            return;
+        }
         assert_eq!(self.queue.settle(id(consumer), *tag, settlement, at(self.now)), Ok(()));
         let cumulative = self.consumers[&consumer].0 == AckMode::Client;
         for (_, n) in unacked.iter().filter(|(other, _)| *other == tag || (cumulative && *other < tag)) {

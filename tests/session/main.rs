@@ -7,6 +7,7 @@ mod keep_alive;
 mod patience;
 mod receivers;
 mod sockets;
+mod supply;
 mod wire;
 
 use byway::session::{Ending, KeepAlive, OnFull, Outgoing, Session, SessionSettings};

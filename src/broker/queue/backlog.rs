@@ -22,8 +22,9 @@ impl Backlog {
         self.bytes
     }
 
-    pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+    /// The first that can be handed out.
+    pub fn first_ready(&self) -> Option<&Stored> {
+        self.ready.first_key_value().map(|(_, message)| message)
     }
 
     /// Takes a message to its place in the order.
@@ -39,7 +40,7 @@ impl Backlog {
         self.delayed.insert((until, message.order), message);
     }
 
-    /// The first that can be handed out.
+    /// Takes the first that can be handed out.
     pub fn pop_ready(&mut self) -> Option<Stored> {
         let (_, message) = self.ready.pop_first()?;
         self.forget(message)

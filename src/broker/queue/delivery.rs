@@ -32,7 +32,8 @@ pub(super) struct Stored {
     pub charge: Option<Charge>,
 }
 
-/// A message on its way to a consumer: to be handed over, or to be [taken back](super::WorkQueue::take_back).
+/// A message on its way to a consumer: to be [written](super::WorkQueue::written) to it, or to be
+/// [taken back](super::WorkQueue::take_back).
 #[derive(Debug)]
 #[must_use = "a message that is dropped here is lost, or held by its consumer until that ends"]
 pub struct Delivery {

@@ -3,6 +3,7 @@
 mod backlog;
 mod consumers;
 mod delivery;
+mod held;
 
 pub use delivery::{
     ConsumerId, DeadLetter, DeadLetterReason, Delivery, Purged, QueueFull, Settlement, SubscribeError, UnknownTag,
@@ -11,7 +12,7 @@ pub use delivery::{
 use super::{Charge, OnFull, QueueSettings};
 use crate::model::{AckMode, Publication};
 use backlog::Backlog;
-use consumers::Consumers;
+use consumers::{Consumers, Released};
 use delivery::Stored;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use std::time::Instant;
 /// [`next_dead_letter`](Self::next_dead_letter) until there are none, then for [`poll_timeout`](Self::poll_timeout).
 ///
 /// A message is in one place at a time: it waits, a consumer has it and has not settled it, or it is gone: settled,
-/// or handed out as a dead letter. What comes back goes before all that was published later.
+/// or handed out as a dead letter. What does not have to be settled by its consumer is when it is [written](Self::written).
+/// A message that comes back unwritten was not delivered. What comes back goes before all that was published later.
 #[derive(Debug)]
 pub struct WorkQueue {
     backlog: Backlog,
@@ -56,7 +58,8 @@ impl WorkQueue {
         self.backlog.len()
     }
 
-    /// How many messages consumers have and have not settled.
+    /// How many messages consumers have and have not settled. What does not have to be settled is among them until it is
+    /// written.
     pub fn unacked(&self) -> usize {
         self.consumers.unacked()
     }
@@ -124,12 +127,21 @@ impl WorkQueue {
         self.consumers.add(consumer, mode, prefetch)
     }
 
-    /// Ends a consumer that leaves or is lost. What it had not settled goes back to its place, as delivered once more, and
-    /// waits for nothing; what was handed out too often is a dead letter.
+    /// Ends a consumer that leaves or is lost. What it had not settled goes back to its place, and waits for nothing: what was
+    /// [written](Self::written) as delivered once more, and what was handed out too often is a dead letter.
     pub fn unsubscribe(&mut self, consumer: ConsumerId) {
-        for message in self.consumers.remove(consumer) {
-            self.give_back(message, None);
+        for Released { message, written } in self.consumers.remove(consumer) {
+            match written {
+                true => self.give_back(message, None),
+                false => self.undeliver(message),
+            }
         }
+    }
+
+    /// What was handed to a consumer, up to the delivery of this tag, was written to it. Where it does not acknowledge, this
+    /// settles it.
+    pub fn written(&mut self, consumer: ConsumerId, tag: u64) {
+        self.consumers.written(consumer, tag);
     }
 
     /// Whether [`settle`](Self::settle) would settle something.
@@ -160,14 +172,11 @@ impl WorkQueue {
     /// The next message to hand over, if one waits and a consumer can take it: one that has not too much unacknowledged,
     /// and of which `has_room` is true. Consumers take turns; one without room keeps its place in line.
     ///
-    /// What is handed to a consumer that does not acknowledge is settled with that. Age is looked at only by
-    /// [`handle_timeout`](Self::handle_timeout). A call costs one question for each
-    /// consumer that stands in line before the one that is found.
-    pub fn next_delivery(&mut self, has_room: impl FnMut(ConsumerId) -> bool) -> Option<Delivery> {
-        if !self.backlog.has_ready() {
-            return None;
-        }
-        let consumer = self.consumers.next(has_room)?;
+    /// `has_room` is asked with the message's size. Age is looked at only by [`handle_timeout`](Self::handle_timeout). A call
+    /// costs one question for each consumer that stands in line before the one that is found.
+    pub fn next_delivery(&mut self, mut has_room: impl FnMut(ConsumerId, usize) -> bool) -> Option<Delivery> {
+        let size = self.backlog.first_ready()?.size;
+        let consumer = self.consumers.next(|consumer| has_room(consumer, size))?;
         let mut stored = self.backlog.pop_ready()?;
         stored.deliveries += 1;
         let tag = self.number();
@@ -176,15 +185,10 @@ impl WorkQueue {
     }
 
     /// Takes back what could not be handed over. It goes to its place, and was not delivered. The consumer is offered it
-    /// again: where that is lost, [`unsubscribe`](Self::unsubscribe) it then and not before, which would count a delivery.
+    /// again.
     pub fn take_back(&mut self, delivery: Delivery) {
-        let held = match delivery.unsettled {
-            true => self.consumers.take_back(delivery.consumer, delivery.tag),
-            false => Some(delivery.stored),
-        };
-        if let Some(mut message) = held {
-            message.deliveries -= 1;
-            self.backlog.insert(message);
+        if let Some(message) = self.consumers.take_back(delivery.consumer, delivery.tag) {
+            self.undeliver(message);
         }
     }
 
@@ -215,11 +219,16 @@ impl WorkQueue {
         self.next - 1
     }
 
+    /// Whether a message of this size is refused, or another is dropped for it.
+    pub fn is_full_for(&self, size: usize) -> bool {
+        !self.fits(self.messages(), self.bytes(), size)
+    }
+
     /// Nothing is dropped for a message that does not fit even so.
     fn make_room(&mut self, size: usize) -> Result<(), QueueFull> {
         let drops = self.settings.on_full == OnFull::DropOldest;
         let could_fit = drops && self.fits(self.unacked(), self.consumers.unacked_bytes(), size);
-        while !self.fits(self.messages(), self.bytes(), size) {
+        while self.is_full_for(size) {
             let oldest = could_fit.then(|| self.backlog.pop_oldest()).flatten().ok_or(QueueFull)?;
             self.give_up(oldest, DeadLetterReason::Overflow);
         }
@@ -229,6 +238,12 @@ impl WorkQueue {
     /// Whether a message of this size can come to so many.
     fn fits(&self, messages: usize, bytes: usize, size: usize) -> bool {
         messages < self.settings.max_messages && bytes + size <= self.settings.max_bytes
+    }
+
+    /// What never reached its consumer is where it was.
+    fn undeliver(&mut self, mut message: Stored) {
+        message.deliveries -= 1;
+        self.backlog.insert(message);
     }
 
     fn give_back(&mut self, message: Stored, until: Option<Instant>) {

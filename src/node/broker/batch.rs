@@ -198,7 +198,10 @@ impl Queues {
             }
             let mut states: Vec<_> = queues.iter().map(|queue| queue.state.lock()).collect();
             let Some(action) = action.take_if(|_| states.iter().all(|state| !state.forgotten)) else { continue };
-            states.iter_mut().for_each(|state| state.usage.is_of(account));
+            for state in &mut states {
+                state.usage.is_of(account);
+                state.look_at_all_written();
+            }
             let done = action(&mut states);
             let mut left = Vec::with_capacity(queues.len());
             for (queue, state) in queues.iter().zip(&mut states) {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod batch;
+mod consumer;
 mod delivery;
 mod histories;
 mod kept;

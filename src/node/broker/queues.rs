@@ -1,18 +1,18 @@
 //! Work queues, with their consumers' sessions at hand.
 
-use super::delivery::{Accepted, Form};
+use super::consumer::Consumer;
+use super::delivery::Form;
 use super::listing::{Names, texts};
 use super::losses::Losses;
 use super::usage::Usage;
 use crate::broker::{
-    Account, BrokerSettings, Charge, ConsumerId, DeadLetter, Delivery, Holding, Purged, Settlement, SubscribeError,
+    Account, BrokerSettings, Charge, ConsumerId, DeadLetter, Holding, Purged, QueueFull, Settlement, SubscribeError,
     UnknownTag, WorkQueue, message_cost,
 };
 use crate::messaging::{Occupancy, OccupancyListeners, PublishError, QueueState};
 use crate::model::{AckMode, Destination, Publication};
-use crate::node::cell::Cell;
+use crate::node::cell::{Cell, Supplier};
 use crate::node::now;
-use crate::session::SendError;
 use bytestring::ByteString;
 use indexmap::IndexMap;
 use parking_lot::{Mutex, MutexGuard};
@@ -62,24 +62,20 @@ pub(super) struct Left {
     is_idle: bool,
 }
 
-struct Consumer {
-    cell: Arc<Cell>,
-    form: Form,
-}
-
 /// A session's place among a queue's consumers. When it is dropped, what it has not settled goes to others.
-pub(in crate::node) struct Consuming {
+pub(in crate::node) struct Consuming(Arc<Place>);
+
+/// A consumer of a queue, as its session finds it.
+struct Place {
     queues: Arc<Queues>,
     queue: Arc<Queue>,
     id: ConsumerId,
+    cell: Arc<Cell>,
 }
 
-/// A consumer that need not acknowledge gets no more while this many messages wait for its client: what is handed over
-/// is lost with the session, and another consumer may be faster.
-const WAITING_FOR_CLIENT: usize = 64;
-
-/// How soon a queue looks again for room, where its only consumers have none.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Within which time connections end that end together, as with their machine: what one of them had would be handed to the
+/// next, and count as delivered each time.
+const LOST_TOGETHER: Duration = Duration::from_millis(20);
 
 impl Queues {
     pub(super) fn new(
@@ -119,8 +115,7 @@ impl Queues {
         charge: Option<Charge>,
     ) -> Result<(), PublishError> {
         let destination = publication.destination.clone();
-        let put = |state: &mut State| state.core.publish_charged(Arc::new(publication), charge, now());
-        let (_, published) = self.change(&destination, account, put)?;
+        let (_, published) = self.change(&destination, account, |_, state| state.publish(publication, charge))?;
         published.map_err(|_| PublishError::QueueFull)
     }
 
@@ -142,14 +137,20 @@ impl Queues {
         (cell, form, account): (&Arc<Cell>, Form, &Arc<Account>),
     ) -> Result<Consuming, SubscribeError> {
         let prefetch = self.settings.queue(destination).prefetch(prefetch);
-        let added = self.change(destination, account, |state| {
+        let place = |queue: &Arc<Queue>| Place {
+            queues: Arc::clone(self),
+            queue: Arc::clone(queue),
+            id,
+            cell: Arc::clone(cell),
+        };
+        let added = self.change(destination, account, |queue, state| {
             state.core.subscribe(id, mode, prefetch)?;
-            state.consumers.insert(id, Consumer { cell: Arc::clone(cell), form });
-            Ok(())
+            let place = Arc::new(place(queue));
+            let supplier: Arc<dyn Supplier> = Arc::clone(&place) as _;
+            state.consumers.insert(id, Consumer::new(cell, form, Arc::downgrade(&supplier)));
+            Ok(Consuming(place))
         });
-        let (queue, added) = added.map_err(|_| SubscribeError::TooManyConsumers)?;
-        added?;
-        Ok(Consuming { queues: Arc::clone(self), queue, id })
+        added.map_err(|_| SubscribeError::TooManyConsumers)?.1
     }
 
     /// How many consumers a queue has, and what is in it; `None` where there is none.
@@ -165,7 +166,7 @@ impl Queues {
         self: &Arc<Self>,
         destination: &Destination,
         account: &Arc<Account>,
-        change: impl FnOnce(&mut State) -> T,
+        change: impl FnOnce(&Arc<Queue>, &mut State) -> T,
     ) -> Result<(Arc<Queue>, T), PublishError> {
         let mut change = Some(change);
         loop {
@@ -173,7 +174,7 @@ impl Queues {
             let mut state = queue.state.lock();
             if let Some(change) = change.take_if(|_| !state.forgotten) {
                 state.usage.is_of(account);
-                let result = change(&mut state);
+                let result = change(&queue, &mut state);
                 self.settle_down(&queue, state);
                 return Ok((queue, result));
             }
@@ -196,17 +197,30 @@ impl Queues {
         Ok(queue)
     }
 
-    /// Hands over what can be, plans the next look, and passes on what the queue gives up.
+    /// Hands over what can be, and does the rest.
     fn settle_down(self: &Arc<Self>, queue: &Arc<Queue>, mut state: MutexGuard<'_, State>) {
         let left = self.settle(queue, &mut state);
         drop(state);
         self.follow_up(queue, left);
     }
 
+    /// The same, but that what came back is not handed over before others that were lost with its consumer were missed.
+    fn settle_down_later(self: &Arc<Self>, queue: &Arc<Queue>, mut state: MutexGuard<'_, State>) {
+        self.plan(queue, &mut state, now() + LOST_TOGETHER);
+        let left = self.look_after(queue, &mut state);
+        drop(state);
+        self.follow_up(queue, left);
+    }
+
     /// The part of it that needs the queue's lock, and no other queue's.
     pub(super) fn settle(self: &Arc<Self>, queue: &Arc<Queue>, state: &mut State) -> Left {
-        let look_again = self.hand_over(state).then(|| now() + LOOK_AGAIN);
-        let next = state.core.poll_timeout().into_iter().chain(look_again).chain(state.unused_at()).min();
+        self.hand_over(state);
+        self.look_after(queue, state)
+    }
+
+    /// Plans the next look, and gathers what is to be passed on.
+    fn look_after(self: &Arc<Self>, queue: &Arc<Queue>, state: &mut State) -> Left {
+        let next = state.core.poll_timeout().into_iter().chain(state.unused_at()).min();
         if let Some(at) = next {
             self.plan(queue, state, at);
         }
@@ -233,23 +247,20 @@ impl Queues {
         self.occupancy.tell(&destination.clone().into(), occupancy);
     }
 
-    /// Hands messages to consumers for as long as there are both. True when a consumer would take more, and has no room.
-    fn hand_over(&self, state: &mut State) -> bool {
-        let mut blocked = false;
-        let State { core, consumers, .. } = state;
+    /// Hands messages to consumers for as long as there are messages and consumers with room for them.
+    fn hand_over(&self, state: &mut State) {
         loop {
-            let next = core.next_delivery(|id| {
-                let room = consumers.get(&id).map_or(Room::Gone, Consumer::room);
-                blocked |= room == Room::Full;
-                room == Room::Free
-            });
-            let Some(delivery) = next else { return blocked };
-            let id = delivery.consumer;
-            let sent = consumers.get(&id).map(|consumer| consumer.send(&delivery, &self.numbers));
-            if !matches!(sent, Some(Ok(()))) {
-                consumers.remove(&id);
-                core.take_back(delivery);
-                core.unsubscribe(id);
+            let State { core, consumers, .. } = &mut *state;
+            let has_room = |id, size| consumers.get(&id).is_some_and(|consumer: &Consumer| consumer.has_room(size));
+            let Some(delivery) = core.next_delivery(has_room) else { return };
+            let (id, tag) = (delivery.consumer, delivery.tag);
+            match consumers.get_mut(&id).map(|consumer| consumer.send(&delivery, &self.numbers)) {
+                Some(Ok(true)) => core.written(id, tag),
+                Some(Ok(false)) => {}
+                Some(Err(_)) | None => {
+                    core.take_back(delivery);
+                    state.end(id);
+                }
             }
         }
     }
@@ -355,60 +366,75 @@ impl State {
             self.core.give_up_unused();
         }
     }
-}
 
-#[derive(PartialEq)]
-enum Room {
-    Free,
-    Full,
-    /// The session has ended, and will say so.
-    Gone,
-}
-
-impl Consumer {
-    fn room(&self) -> Room {
-        self.cell.with(|session| match session.queued() {
-            _ if !session.is_open() => Room::Gone,
-            (waiting, _) if waiting >= WAITING_FOR_CLIENT => Room::Full,
-            _ => Room::Free,
-        })
+    /// What consumers have and need not acknowledge takes no room any more when it is written.
+    fn publish(&mut self, publication: Publication, charge: Option<Charge>) -> Result<(), QueueFull> {
+        if self.core.is_full_for(publication.size()) {
+            self.look_at_all_written();
+        }
+        self.core.publish_charged(Arc::new(publication), charge, now())
     }
 
-    fn send(&self, delivery: &Delivery, numbers: &AtomicU64) -> Result<(), SendError> {
-        if !delivery.needs_settlement() {
-            let number = numbers.fetch_add(1, Ordering::Relaxed);
-            return self.cell.send(Accepted::new(Arc::clone(delivery.publication()), number, None).message(&self.form));
+    /// All consumers' sessions may have.
+    pub(super) fn look_at_all_written(&mut self) {
+        let Self { core, consumers, .. } = self;
+        consumers.iter_mut().for_each(|(id, consumer)| written(core, *id, consumer.take_written()));
+    }
+
+    /// A consumer's session may have written something.
+    fn look_at_written(&mut self, id: ConsumerId) {
+        if let Some(consumer) = self.consumers.get_mut(&id) {
+            written(&mut self.core, id, consumer.take_written());
         }
-        let mut publication = Publication::clone(delivery.publication());
-        publication.headers.set("delivery-count", delivery.delivery_count().to_string());
-        if delivery.is_redelivered() {
-            publication.headers.set("redelivered", "true");
+    }
+
+    /// Ends a consumer. What its session has not begun to write comes to it no more.
+    fn end(&mut self, id: ConsumerId) {
+        if let Some(mut consumer) = self.consumers.remove(&id) {
+            written(&mut self.core, id, consumer.withdraw());
         }
-        let accepted = Accepted::new(Arc::new(publication), delivery.tag, None);
-        self.cell.send(accepted.message(&self.form))
+        self.core.unsubscribe(id);
+    }
+}
+
+fn written(core: &mut WorkQueue, id: ConsumerId, last: Option<u64>) {
+    if let Some(tag) = last {
+        core.written(id, tag);
+    }
+}
+
+impl Supplier for Place {
+    fn supply(self: Arc<Self>) {
+        let mut state = self.queue.state.lock();
+        state.look_at_written(self.id);
+        self.queues.settle_down(&self.queue, state);
     }
 }
 
 impl Consuming {
     /// Whether the client has yet to acknowledge or refuse what came by this tag.
     pub(in crate::node) fn is_unsettled(&self, tag: u64) -> bool {
-        self.queue.state.lock().core.is_unsettled(self.id, tag)
+        self.0.queue.state.lock().core.is_unsettled(self.0.id, tag)
     }
 
     /// The client acknowledges or refuses what came by this tag.
     pub(in crate::node) fn settle(&self, tag: u64, settlement: Settlement) -> Result<(), UnknownTag> {
-        let mut state = self.queue.state.lock();
-        let settled = state.core.settle(self.id, tag, settlement, now());
-        self.queues.settle_down(&self.queue, state);
+        let Place { queues, queue, id, .. } = &*self.0;
+        let mut state = queue.state.lock();
+        let settled = state.core.settle(*id, tag, settlement, now());
+        queues.settle_down(queue, state);
         settled
     }
 }
 
 impl Drop for Consuming {
     fn drop(&mut self) {
-        let mut state = self.queue.state.lock();
-        state.consumers.remove(&self.id);
-        state.core.unsubscribe(self.id);
-        self.queues.settle_down(&self.queue, state);
+        let Place { queues, queue, id, cell } = &*self.0;
+        let mut state = queue.state.lock();
+        state.end(*id);
+        match cell.is_open() {
+            true => queues.settle_down(queue, state),
+            false => queues.settle_down_later(queue, state),
+        }
     }
 }
