@@ -142,20 +142,37 @@ impl History {
     /// What came after the publication at `offset` in `epoch`, which is the last that the subscriber has. Offset 0 is
     /// before the first. A position that is none of this history gets all that is kept, and an unknown gap.
     pub fn since(&mut self, epoch: u64, offset: u64, now: Instant) -> Replay {
+        let (gap, publications) = self.read_since(epoch, offset, now);
+        Replay { publications: owned(publications), gap }
+    }
+
+    /// The same, to be read one by one for as long as there is room for them: what is missing in front, and the publications.
+    pub fn read_since(
+        &mut self,
+        epoch: u64,
+        offset: u64,
+        now: Instant,
+    ) -> (Option<Gap>, impl ExactSizeIterator<Item = (u64, &Arc<Publication>)>) {
         self.handle_timeout(now);
         if epoch != self.epoch || offset > self.offset {
-            return Replay { publications: self.newest(self.entries.len()), gap: Some(Gap::Unknown) };
+            return (Some(Gap::Unknown), self.newest(self.entries.len()));
         }
         let wanted = self.offset - offset;
         let missed = wanted.saturating_sub(self.entries.len() as u64);
         let gap = (missed > 0).then_some(Gap::Missed(missed));
-        Replay { publications: self.newest((wanted - missed) as usize), gap }
+        (gap, self.newest((wanted - missed) as usize))
     }
 
     /// The newest `n` publications, or as many as are kept, with their offsets, the oldest first.
     pub fn last(&mut self, n: usize, now: Instant) -> Vec<(u64, Arc<Publication>)> {
         self.handle_timeout(now);
-        self.newest(n.min(self.entries.len()))
+        owned(self.newest(n.min(self.entries.len())))
+    }
+
+    /// The offset before the first of [these](Self::last).
+    pub fn before_last(&mut self, n: usize, now: Instant) -> u64 {
+        self.handle_timeout(now);
+        self.offset - n.min(self.entries.len()) as u64
     }
 
     /// Forgets what is too old.
@@ -181,10 +198,10 @@ impl History {
     }
 
     /// The newest `n`, of which there are so many.
-    fn newest(&self, n: usize) -> Vec<(u64, Arc<Publication>)> {
-        let kept = self.entries.iter().skip(self.entries.len() - n);
+    fn newest(&self, n: usize) -> impl ExactSizeIterator<Item = (u64, &Arc<Publication>)> {
         let first = self.offset - n as u64 + 1;
-        kept.zip(first..).map(|(entry, offset)| (offset, entry.publication.clone())).collect()
+        let kept = self.entries.range(self.entries.len() - n..).enumerate();
+        kept.map(move |(place, entry)| (first + place as u64, &entry.publication))
     }
 
     fn forget_oldest(&mut self) {
@@ -193,4 +210,8 @@ impl History {
             self.cost -= entry.cost;
         }
     }
+}
+
+fn owned<'a>(publications: impl Iterator<Item = (u64, &'a Arc<Publication>)>) -> Vec<(u64, Arc<Publication>)> {
+    publications.map(|(offset, publication)| (offset, Arc::clone(publication))).collect()
 }

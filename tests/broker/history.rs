@@ -67,6 +67,13 @@ proptest! {
             prop_assert_eq!(numbers(&replay.publications), (expected.start.max(offset + 1)..expected.end).collect::<Vec<_>>());
             prop_assert_eq!(replay.gap, (missing > 0).then_some(Gap::Missed(missing)));
 
+            let last = history.before_last(2, at(now)) + 1..pushed.len() as u64 + 1;
+            prop_assert_eq!(numbers(&history.last(2, at(now))), last.collect::<Vec<_>>());
+            let (gap, read) = history.read_since(EPOCH, offset, at(now));
+            let left = read.len();
+            let read: Vec<_> = read.map(|(offset, publication)| (offset, Arc::clone(publication))).collect();
+            prop_assert_eq!((gap, left, &read), (replay.gap, read.len(), &replay.publications));
+
             let bytes = expected.clone().map(|offset| pushed[offset as usize - 1].0).sum::<usize>();
             prop_assert_eq!(history.bytes(), bytes);
             prop_assert_eq!(history.is_empty(), bytes == 0);

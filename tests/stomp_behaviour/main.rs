@@ -7,6 +7,7 @@
 mod support;
 
 mod application;
+mod backlogs;
 mod connecting;
 mod endings;
 mod heartbeats;
@@ -92,6 +93,19 @@ macro_rules! every {
                 a_queue_keeps_what_comes_before_its_first_consumer
                 a_full_queue_refuses_its_sender_and_a_session_that_ends_gives_back_its_turn
                 a_queue_that_nobody_consumes_lasts_for_a_time_and_longer_where_somebody_known_uses_it
+            }
+            backlogs {
+                a_past_that_is_larger_than_a_session_s_queue_comes_as_its_client_reads
+                what_is_published_while_a_past_is_read_comes_behind_it_once_and_in_order
+                what_a_history_loses_while_it_is_read_is_a_gap_in_its_place
+                an_unsubscribe_ends_a_past_that_is_half_told
+                nothing_comes_behind_the_receipt_of_an_unsubscribe_and_nothing_twice
+                consumers_are_handed_what_they_have_room_for_and_nothing_is_lost
+                a_backlog_of_many_megabytes_reaches_one_reader_in_order
+                what_was_not_written_to_a_lost_consumer_goes_back_in_order_and_uncounted
+                nothing_comes_behind_the_receipt_of_a_disconnect
+                an_unsubscribe_gives_back_what_waits_for_its_client
+                a_full_queue_has_room_again_when_its_consumer_was_written_to
             }
             presence {
                 a_watcher_hears_who_is_there_and_then_who_comes_and_goes

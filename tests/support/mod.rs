@@ -11,6 +11,7 @@ pub mod stomp;
 
 use byway::server::{Server, ServerSettings, Stopped};
 use byway::{Byway, Handler, Settings};
+use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{Endpoint, IntoEndpoint, IntoResponse, Route};
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
@@ -56,6 +57,17 @@ impl TestServer {
             stopped.await.ok();
         }));
         Self { address, byway, stop: Some(stop), serving }
+    }
+
+    /// The same inside a plain `poem::Server`, where upgraded connections are streams that only a session's driver writes to.
+    pub async fn serve_inside_poem(byway: Byway, app: Route) -> Self {
+        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a free port");
+        let address = *acceptor.local_addr()[0].as_socket_addr().expect("a bound listener has an address");
+        let serving = tokio::spawn(async {
+            poem::Server::new_with_acceptor(acceptor).run(app).await?;
+            unreachable!("nobody stops it")
+        });
+        Self { address, byway, stop: None, serving }
     }
 
     /// Begins to stop, as at SIGTERM, and waits until it has.

@@ -84,6 +84,21 @@ impl Plan {
     }
 
     pub fn start(self) -> Stage {
+        let (row, byway, messenger, events) = self.build();
+        let routes = Route::new().nest("/e", byway.endpoint());
+        let server = TestServer::serve(ServerSettings::default(), byway, routes);
+        Stage { row, server, messenger, events }
+    }
+
+    /// The same inside a plain `poem::Server`.
+    pub async fn start_inside_poem(self) -> Stage {
+        let (row, byway, messenger, events) = self.build();
+        let routes = Route::new().nest("/e", byway.endpoint());
+        let server = TestServer::serve_inside_poem(byway, routes).await;
+        Stage { row, server, messenger, events }
+    }
+
+    fn build(self) -> (Transport, Byway, Messenger, UnboundedReceiver<Event>) {
         let (teller, events) = unbounded_channel();
         let messages = self.messages.on_event(move |event, _| {
             teller.send(event).ok();
@@ -91,9 +106,7 @@ impl Plan {
         });
         let stomp = self.stomp.settings(self.frames).broker(self.broker).messages(messages);
         let (byway, messenger) = Byway::stomp(self.settings, stomp).expect("the test's settings are valid");
-        let routes = Route::new().nest("/e", byway.endpoint());
-        let server = TestServer::serve(ServerSettings::default(), byway, routes);
-        Stage { row: self.row, server, messenger, events }
+        (self.row, byway, messenger, events)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::broker::{Account, BrokerSettings, Gap, History, Offset, Purged, Share
 use crate::messaging::{HistoryPage, HistoryQuery, HistoryState};
 use crate::model::{Destination, Message, Publication};
 use crate::node::now;
+use crate::session::Room;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use std::ops::Range;
@@ -112,14 +113,31 @@ impl Histories {
         Some(HistoryPage { publications, gap, offset, more })
     }
 
-    /// What a subscriber asks for, oldest first, with an empty message in the place of what is not there any more.
-    pub(super) fn replay(&self, destination: &Destination, past: Past) -> Vec<Publication> {
-        let followed = self.kept.lock().follow(destination, Some(past));
-        let marked = followed
-            .publications
+    /// What a subscriber gets next of what it asks for, oldest first, as much as there is room for, with an empty message in
+    /// the place of what is not there any more; and whether nothing is left. `past` is what it still asks for behind it.
+    pub(super) fn next(&self, destination: &Destination, past: &mut Past, room: Room) -> (Vec<Publication>, bool) {
+        let next = self.kept.lock().change(destination, |history| past.next(history, room));
+        let Next { gap: missed, publications, left } = next.unwrap_or_else(|| Next::nothing(*past));
+        let marked = publications
             .into_iter()
             .map(|(at, publication)| Arc::unwrap_or_clone(publication).with_header(OFFSET, at.to_string()));
-        followed.gap.map(|missed| gap(destination, missed)).into_iter().chain(marked).collect()
+        (missed.map(|missed| gap(destination, missed)).into_iter().chain(marked).collect(), left == 0)
+    }
+}
+
+/// The next few publications of the past.
+struct Next {
+    gap: Option<Gap>,
+    publications: Vec<(Offset, Arc<Publication>)>,
+    /// How many more are there.
+    left: usize,
+}
+
+impl Next {
+    /// Where there is no history (any more).
+    fn nothing(past: Past) -> Self {
+        let Followed { gap, publications, .. } = Followed::nothing(Some(past));
+        Self { gap, publications, left: 0 }
     }
 }
 
@@ -162,6 +180,24 @@ impl Past {
                 (replay.publications, replay.gap)
             }
         }
+    }
+
+    /// The next few of it. What is behind them is asked for from now on.
+    fn next(&mut self, history: &mut History, mut room: Room) -> Next {
+        let (epoch, newest) = (history.epoch(), history.offset());
+        let after = match *self {
+            Self::Since(after) => after,
+            Self::Last(n) => Offset { epoch, offset: history.before_last(n, now()) },
+        };
+        let (gap, kept) = history.read_since(after.epoch, after.offset, now());
+        let mut kept = kept.peekable();
+        let mut publications = Vec::new();
+        while let Some((offset, publication)) = kept.next_if(|(_, publication)| room.take(publication.size())) {
+            publications.push((Offset { epoch, offset }, Arc::clone(publication)));
+        }
+        let left = kept.len();
+        *self = Self::Since(Offset { epoch, offset: newest - left as u64 });
+        Next { gap, publications, left }
     }
 }
 

@@ -28,7 +28,7 @@ pub(in crate::node) use queues::Consuming;
 pub(in crate::node) use topics::{Inbox, Listening, Owner};
 
 use super::cell::Cell;
-use super::hub::{self, Hub};
+use super::hub::{self, Hub, Leaving};
 use crate::broker::{Account, BrokerSettings, ConsumerId, DirectoryFull, Kind, Present, Purged, SubscribeError};
 use crate::messaging::{HistoryPage, HistoryQuery, OccupancyListeners, PublishError};
 use crate::model::{AckMode, Destination, DestinationPattern, Principal, Publication, SessionId};
@@ -58,6 +58,22 @@ pub(in crate::node) const OWN_HEADERS: [&str; 8] = [
     PRESENCE,
     "redelivered",
 ];
+
+/// A session that listens to a topic and is told of its past first.
+pub(in crate::node) struct Late {
+    destination: Destination,
+    /// What it has yet to be told; `None` when it hears what is published.
+    past: Option<Past>,
+    form: Form,
+    listening: Listening,
+}
+
+impl Late {
+    /// Gives the place up. When what is answered is done, nothing comes of it any more.
+    pub(in crate::node) fn end(self) -> Option<Leaving> {
+        self.listening.end()
+    }
+}
 
 /// The broker of one endpoint.
 pub(in crate::node) struct Broker {
@@ -235,21 +251,34 @@ impl Broker {
         self.topics.listen(pattern, cell, form, self.account(cell))
     }
 
-    /// The same for one topic, behind what it asks for of the past. Nothing is missed in between, and nothing comes twice.
-    pub(in crate::node) fn listen_since(
+    /// The same for one topic, behind what it asks for of the past, which it is [told](Self::tell_late) as there is room for it.
+    pub(in crate::node) fn listen_late(
         &self,
         past: Past,
-        destination: &Destination,
-        cell: &Arc<Cell>,
+        destination: Destination,
+        cell: &Cell,
         form: Form,
-    ) -> Result<Listening, DirectoryFull> {
-        self.topics.in_order(destination, || {
-            let listening = self.topics.listen(destination.clone().into(), cell, form.clone(), self.account(cell))?;
-            for publication in self.histories.replay(destination, past) {
-                cell.send(self.message(publication, &form)).ok();
+    ) -> Result<Late, DirectoryFull> {
+        let listening = self.topics.reserve(destination.clone().into(), cell, form.clone(), self.account(cell))?;
+        Ok(Late { destination, past: Some(past), form, listening })
+    }
+
+    /// Queues what there is room for of the past. True when that was all: from this call on the session gets what is
+    /// published. Nothing is missed in between, and nothing comes twice.
+    pub(in crate::node) fn tell_late(&self, late: &mut Late, cell: &Arc<Cell>) -> bool {
+        let Late { destination, past: left, form, listening } = late;
+        let Some(past) = left else { return true };
+        let is_all = self.topics.in_order(destination, || {
+            let (publications, is_all) = self.histories.next(destination, past, cell.room_to_supply());
+            let messages: Vec<_> = publications.into_iter().map(|it| self.message(it, form)).collect();
+            cell.stock(&messages);
+            if is_all {
+                listening.begin(cell);
             }
-            Ok(listening)
-        })
+            is_all
+        });
+        left.take_if(|_| is_all);
+        is_all
     }
 
     /// The same for a feed, which is handed the past instead of having it queued. `form` is told whether the topic has a

@@ -6,7 +6,7 @@ use crate::broker::{Account, BrokerSettings, Charge, Directory, DirectoryFull, H
 use crate::messaging::{Occupancy, OccupancyListeners};
 use crate::model::{Destination, DestinationPattern, SessionId};
 use crate::node::cell::Cell;
-use crate::node::hub::{Audience, Hub, PublishError, Seat};
+use crate::node::hub::{Audience, Hub, Leaving, PublishError, Seat};
 use bytestring::ByteString;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::{BTreeSet, HashMap};
@@ -84,6 +84,19 @@ impl Topics {
         form: Form,
         account: &Arc<Account>,
     ) -> Result<Listening, DirectoryFull> {
+        let mut listening = self.reserve(pattern, cell, form, account)?;
+        listening.begin(cell);
+        Ok(listening)
+    }
+
+    /// The same, but that it gets nothing before it [begins](Listening::begin).
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        pattern: DestinationPattern,
+        cell: &Cell,
+        form: Form,
+        account: &Arc<Account>,
+    ) -> Result<Listening, DirectoryFull> {
         let mut directory = self.directory.write();
         let is_first = directory.get(&pattern).is_none();
         if is_first {
@@ -91,7 +104,7 @@ impl Topics {
             directory.get_or_insert_with(&pattern, || Heard { audience: self.hub.audience(), _charge: charge })?;
         }
         let heard = directory.get(&pattern).ok_or(DirectoryFull)?;
-        let seat = heard.audience.join(cell, form.clone(), form.place());
+        let seat = heard.audience.reserve(cell, form.clone(), form.place());
         if is_first {
             // Still under the lock, so that who is told hears it in the order in which it happened.
             self.occupancy.tell(&pattern, Occupancy::Occupied);
@@ -192,6 +205,18 @@ impl Names for Topics {
     fn names(&self, places: Range<usize>, is_wanted: &dyn Fn(&str) -> bool) -> Vec<ByteString> {
         let directory = self.directory.read();
         directory.texts(places).filter(|text| is_wanted(text)).map(ByteString::from).collect()
+    }
+}
+
+impl Listening {
+    /// From this call on the session gets what is published.
+    pub(super) fn begin(&mut self, cell: &Arc<Cell>) {
+        self.seat.iter_mut().for_each(|seat| seat.take(cell));
+    }
+
+    /// Gives the place up. When what is answered is done, nothing comes of it any more.
+    pub(in crate::node) fn end(mut self) -> Option<Leaving> {
+        self.seat.take().map(Seat::leave)
     }
 }
 

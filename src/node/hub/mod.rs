@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 /// What a hub carries.
 pub(super) trait Kind: Send + Sync + 'static {
@@ -84,6 +85,20 @@ pub(super) struct Seat<K: Kind> {
     audience: Audience<K>,
     form: K::Form,
     member: Member,
+    /// Whether it gets what is published.
+    is_taken: bool,
+    /// Held by whoever has to carry out that it is given up.
+    done: Option<oneshot::Sender<()>>,
+}
+
+/// A session that leaves an audience: nothing of it is queued for the session any more when this is [done](Self::done).
+pub(super) struct Leaving(oneshot::Receiver<()>);
+
+impl Leaving {
+    pub(super) async fn done(self) {
+        // Nothing is said: whoever has carried it out lets go of it.
+        self.0.await.ok();
+    }
 }
 
 /// A session, and a number of its own for each place that it has in the same audience.
@@ -188,18 +203,25 @@ impl<K: Kind> Audience<K> {
 
     /// Makes a session a member. From this call on it gets what is published, in this form.
     pub(super) fn join(&self, cell: &Arc<Cell>, form: K::Form, place: u64) -> Seat<K> {
-        let member = (cell.who.id, place);
-        self.command(member, 1, Command::Join(self.0.id, form.clone(), member, Arc::clone(cell)));
-        Seat { audience: self.clone(), form, member }
+        let mut seat = self.reserve(cell, form, place);
+        seat.take(cell);
+        seat
     }
 
-    fn command(&self, (id, _): Member, change: isize, command: Command<K>) {
+    /// Makes a session a member that gets nothing before it [takes its seat](Seat::take).
+    pub(super) fn reserve(&self, cell: &Cell, form: K::Form, place: u64) -> Seat<K> {
+        let member = (cell.who.id, place);
+        self.command(member, 1, None);
+        Seat { audience: self.clone(), form, member, is_taken: false, done: None }
+    }
+
+    fn command(&self, (id, _): Member, change: isize, command: Option<Command<K>>) {
         let Some(hub) = self.0.hub.upgrade() else { return };
         let Some(runtime) = hub.runtime.get() else { return };
         let part = hub.part_of(id);
         let mut members = self.0.members.lock();
         members[part] = members[part].saturating_add_signed(change);
-        hub.parts[part].push(command, runtime);
+        command.into_iter().for_each(|command| hub.parts[part].push(command, runtime));
     }
 }
 
@@ -231,10 +253,28 @@ impl<K: Kind> Clone for Audience<K> {
     }
 }
 
+impl<K: Kind> Seat<K> {
+    /// From this call on the session gets what is published.
+    pub(super) fn take(&mut self, cell: &Arc<Cell>) {
+        if !std::mem::replace(&mut self.is_taken, true) {
+            let join = Command::Join(self.audience.0.id, self.form.clone(), self.member, Arc::clone(cell));
+            self.audience.command(self.member, 0, Some(join));
+        }
+    }
+
+    /// Gives the place up. What was published before may still come to the session, until that is done.
+    pub(super) fn leave(mut self) -> Leaving {
+        let (done, leaving) = oneshot::channel();
+        self.done = Some(done);
+        Leaving(leaving)
+    }
+}
+
 impl<K: Kind> Drop for Seat<K> {
     fn drop(&mut self) {
-        let leave = Command::Leave(self.audience.0.id, self.form.clone(), self.member);
-        self.audience.command(self.member, -1, leave);
+        let leave = || Command::Leave(self.audience.0.id, self.form.clone(), self.member, self.done.take());
+        let command = self.is_taken.then(leave);
+        self.audience.command(self.member, -1, command);
     }
 }
 

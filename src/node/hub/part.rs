@@ -10,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 /// How many commands a part carries out before it writes: many for one write, and few beside the limits of a queue.
 const COMMANDS_PER_TURN: usize = 64;
@@ -20,7 +21,8 @@ const WRITES_PER_TURN: usize = 256;
 /// What is to be done, for which audience.
 pub(super) enum Command<K: Kind> {
     Join(u64, K::Form, Member, Arc<Cell>),
-    Leave(u64, K::Form, Member),
+    /// The sender is let go of when it is done.
+    Leave(u64, K::Form, Member, Option<oneshot::Sender<()>>),
     /// The publication of an audience. Only the first of those that a part gets of one publication counts as one.
     Publish {
         to: u64,
@@ -169,7 +171,7 @@ impl<K: Kind> Members<K> {
         while let Some(command) = commands.pop_front() {
             match command {
                 Command::Join(audience, form, member, cell) => self.join(audience, form, member, cell),
-                Command::Leave(audience, form, member) => self.leave(audience, &form, member),
+                Command::Leave(audience, form, member, _done) => self.leave(audience, &form, member),
                 Command::Publish { to, publication, .. } => {
                     let publications = in_a_row(to, publication, &mut commands);
                     match commands.is_empty() {

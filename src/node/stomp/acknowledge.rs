@@ -39,7 +39,7 @@ impl StompSpeaker {
         match &subscription.source {
             _ if subscription.ack == AckMode::Auto => Err(UnknownTag),
             Source::Queue(consuming) => Ok((Some(consuming), number)),
-            Source::Topics(_) => Ok((None, number)),
+            Source::Topics(_) | Source::Past(_) => Ok((None, number)),
             Source::Answer => Err(UnknownTag),
         }
     }

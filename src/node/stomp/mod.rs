@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod admit;
+mod catch_up;
 mod charge;
 mod connect;
 mod outlet;

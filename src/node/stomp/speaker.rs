@@ -104,7 +104,7 @@ impl StompSpeaker {
                 Ok(())
             }
             Event::Disconnect { receipt } => {
-                self.part(session, receipt);
+                self.part(session, receipt).await;
                 Ok(())
             }
         }
@@ -112,9 +112,9 @@ impl StompSpeaker {
 
     /// The client has said its last word. One that asked for a receipt closes when it has that (STOMP 1.2, "DISCONNECT"), and
     /// may be confused by a connection that is closed before; it has a moment for it.
-    fn part(&mut self, session: &SessionHandle, receipt: Option<ByteString>) {
+    async fn part(&mut self, session: &SessionHandle, receipt: Option<ByteString>) {
         self.parted = true;
-        self.subscriptions.clear();
+        self.unsubscribe_all().await;
         if receipt.is_none() {
             return session.close();
         }

@@ -1,5 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
+use super::catch_up::CatchUp;
 use super::refusal::Refusal;
 use super::speaker::StompSpeaker;
 use crate::broker::Kind as BrokerKind;
@@ -7,9 +8,11 @@ use crate::messaging::{AddressError, Event, Inbound, Kind, Request, SubscribeAdd
 use crate::model::{AckMode, Destination, DestinationPattern, Disconnect, Headers, Message, Transport};
 use crate::node::SessionHandle;
 use crate::node::broker::{Attendance, Consuming, Form, HISTORY, Listening, Past, Place, SINCE, Wanted};
+use crate::node::hub::Leaving;
 use crate::policy::Decision;
 use crate::protocol::stomp::{Failure, Subscribe, SubscriptionId, Version};
 use bytestring::ByteString;
+use std::sync::Arc;
 
 /// A subscription of this session, for as long as it is held.
 pub(super) struct Subscription {
@@ -30,8 +33,21 @@ pub(super) enum Source {
     /// The application answered once; nothing else comes.
     Answer,
     /// Topics, or what is the session's and its user's own.
-    Topics(#[expect(dead_code, reason = "held, and given up when dropped")] Vec<Listening>),
+    Topics(Vec<Listening>),
+    /// A topic, and its past before.
+    Past(Arc<CatchUp>),
     Queue(Consuming),
+}
+
+impl Source {
+    /// Ends it. When what is answered is done, nothing comes of it any more.
+    fn end(self) -> Vec<Leaving> {
+        match self {
+            Self::Answer | Self::Queue(_) => Vec::new(),
+            Self::Topics(listening) => listening.into_iter().filter_map(Listening::end).collect(),
+            Self::Past(catch_up) => catch_up.end().into_iter().collect(),
+        }
+    }
 }
 
 impl StompSpeaker {
@@ -105,7 +121,7 @@ impl StompSpeaker {
                 Ok(Source::Topics(vec![self.watch(session, Place { at, of }, form)?]))
             }
             SubscribeAddress::Broker(pattern) => match self.shared.broker.settings().kind_of_pattern(&pattern)? {
-                BrokerKind::Topic => Ok(Source::Topics(vec![self.listen(session, pattern, &headers, form)?])),
+                BrokerKind::Topic => self.listen(session, pattern, &headers, form),
                 BrokerKind::Queue => self.consume(session, &pattern, (place, ack), &headers, form).map(Source::Queue),
             },
         }
@@ -131,10 +147,12 @@ impl StompSpeaker {
         pattern: DestinationPattern,
         headers: &Headers,
         form: Form,
-    ) -> Result<Listening, Refusal> {
-        let Some(past) = past(headers)? else { return Ok(self.shared.broker.listen(pattern, &session.0, form)?) };
+    ) -> Result<Source, Refusal> {
+        let (broker, cell) = (&self.shared.broker, &session.0);
+        let Some(past) = past(headers)? else { return Ok(Source::Topics(vec![broker.listen(pattern, cell, form)?])) };
         let destination = pattern.as_destination().ok_or(AddressError::Wildcard)?;
-        Ok(self.shared.broker.listen_since(past, &destination, &session.0, form)?)
+        let late = broker.listen_late(past, destination, cell, form)?;
+        Ok(Source::Past(CatchUp::begin(&self.shared, cell, late)))
     }
 
     /// Who is there, and then who comes and goes.
@@ -188,12 +206,26 @@ impl StompSpeaker {
         self.shared.tell(Event::Subscribed { client: self.client.clone(), id, destination }).await;
     }
 
+    /// Ends all subscriptions.
+    pub(super) async fn unsubscribe_all(&mut self) {
+        let sources = self.subscriptions.drain(..).map(|subscription| subscription.source);
+        end(sources.flat_map(Source::end).collect()).await;
+    }
+
     pub(super) async fn unsubscribe(&mut self, id: &SubscriptionId) {
         let Some(at) = self.subscriptions.iter().position(|subscription| subscription.id == *id) else { return };
-        let Subscription { destination, .. } = self.subscriptions.remove(at);
+        let Subscription { destination, source, .. } = self.subscriptions.remove(at);
+        end(source.end()).await;
         let id = id.as_text().clone();
         self.shared.users.unsubscribed(self.client.id(), &id);
         self.shared.tell(Event::Unsubscribed { client: self.client.clone(), id, destination }).await;
+    }
+}
+
+/// Waits until nothing comes any more of what was left, so that what is said next comes behind all of it.
+async fn end(leaving: Vec<Leaving>) {
+    for leaving in leaving {
+        leaving.done().await;
     }
 }
 
