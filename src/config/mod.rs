@@ -85,6 +85,8 @@ pub struct ServerSection {
     #[serde(with = "crate::model::duration")]
     pub write_timeout: Duration,
     #[serde(with = "crate::model::duration")]
+    pub peer_timeout: Duration,
+    #[serde(with = "crate::model::duration")]
     pub drain_timeout: Duration,
 }
 
@@ -188,6 +190,7 @@ impl Default for ServerSection {
             max_headers: settings.max_headers,
             max_target_bytes: settings.max_target_bytes,
             write_timeout: settings.write_timeout,
+            peer_timeout: settings.peer_timeout,
             drain_timeout: settings.drain_timeout,
         }
     }
@@ -206,6 +209,7 @@ impl ServerSection {
             max_headers: self.max_headers,
             max_target_bytes: self.max_target_bytes,
             write_timeout: self.write_timeout,
+            peer_timeout: self.peer_timeout,
             drain_timeout: self.drain_timeout,
         }
     }

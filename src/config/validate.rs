@@ -6,6 +6,7 @@ use crate::policy::{AnonymousPolicy, OwnHosts, TrustedProxies};
 use crate::server::{Admin, Application, CommonSettings, Mounted, Server, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_rustls::rustls;
 use tracing_subscriber::EnvFilter;
 
@@ -191,7 +192,9 @@ impl ServerSection {
         let times =
             times.into_iter().filter(|(_, value)| value.is_zero()).map(|(key, _)| (key, "expected more than 0s"));
         let workers = (self.workers > MAX_WORKERS).then_some(("workers", "expected at most 1024"));
-        let all = numbers.chain(times).chain(workers);
+        let peer = !(MIN_PEER_TIMEOUT..=MAX_PEER_TIMEOUT).contains(&self.peer_timeout);
+        let peer = peer.then_some(("peer_timeout", "expected at least 4s and at most 1h"));
+        let all = numbers.chain(times).chain(workers).chain(peer);
         let all = all.map(|(key, problem)| Problem::new(format!("server.{key}"), problem));
         all.chain(OwnHosts::new(&self.hosts).err().map(Problem::from)).collect()
     }
@@ -199,6 +202,10 @@ impl ServerSection {
 
 /// More threads than any machine is helped by; a mistyped number should not start them.
 const MAX_WORKERS: usize = 1024;
+
+/// Probes are timed in whole seconds.
+const MIN_PEER_TIMEOUT: Duration = Duration::from_secs(4);
+const MAX_PEER_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl TlsSection {
     fn load(&self) -> Result<Option<Arc<rustls::ServerConfig>>, Problem> {

@@ -4,6 +4,7 @@ use super::ServerSettings;
 use super::admission::{Admission, Connections, Permit};
 use super::connection::{Shared, Transportable, serve};
 use super::names::Names;
+use super::vanished::probe;
 use crate::hooks::Hooks;
 use crate::node::{Byway, Drained, now};
 use crate::policy::{OwnHosts, TrustedProxies};
@@ -231,6 +232,7 @@ impl Acceptor {
         let permit = Arc::new(permit);
         // Small frames must not wait for an acknowledgement of the ones before. An error means that the peer is gone.
         stream.set_nodelay(true).ok();
+        probe(&stream, self.shared.settings.peer_timeout).ok();
         match self.tls.clone() {
             None => self.spawn(stream, peer, permit),
             Some(tls) => self.spawn_tls(tls, stream, peer, permit),

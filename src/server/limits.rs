@@ -75,6 +75,7 @@ const OF_SERVER: &[LimitKind] = &[
     ),
     row("Idle connections", &["server.keep_alive_timeout"], &[]),
     row("Answers that nobody takes", &["server.write_timeout"], &[]),
+    row("Peers that vanish", &["server.peer_timeout"], &[]),
 ];
 
 const OF_ALL: &[LimitKind] = &[

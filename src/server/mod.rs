@@ -28,6 +28,7 @@ mod routes;
 mod settings;
 mod stall;
 mod tls;
+mod vanished;
 
 pub use accept::{Server, Stopped};
 pub use admin::Admin;

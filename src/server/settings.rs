@@ -33,6 +33,11 @@ pub struct ServerSettings {
     /// How long a peer may take no byte of an answer. Default 10 s.
     #[serde(with = "crate::model::duration")]
     pub write_timeout: Duration,
+    /// How soon a peer that has vanished without a word (its power or its network is gone) is given up at the latest. Default
+    /// 30 s. The peer is probed when a quarter of that has passed in silence; what it does not acknowledge in half of it ends the
+    /// connection. Systems other than Linux wait longer where something was sent that is not acknowledged.
+    #[serde(with = "crate::model::duration")]
+    pub peer_timeout: Duration,
     /// How long a stop may take, from the signal to the last connection's end. Default 20 s.
     #[serde(with = "crate::model::duration")]
     pub drain_timeout: Duration,
@@ -50,6 +55,7 @@ impl Default for ServerSettings {
             max_headers: 100,
             max_target_bytes: 8 * 1024,
             write_timeout: Duration::from_secs(10),
+            peer_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(20),
         }
     }

@@ -3,6 +3,7 @@
 use super::http::{get, post, request};
 use super::socket::{HANDSHAKE, Socket, frame, handshake};
 use super::target::{PATIENCE, SHORT, Target, eventually, unique};
+use crate::support::probed_in;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 
@@ -305,4 +306,28 @@ async fn w9_a_peer_that_leaves_during_the_handshake_leaves_nothing_behind() {
     // Those that were seen to leave end at once; one whose request came after its end was never a session.
     target.is_empty().await;
     tokio::time::timeout(Duration::from_secs(10), target.survives()).await.expect("in time");
+}
+
+/// Cutting a network is not for a test; that the kernel is asked to look is.
+#[tokio::test]
+async fn w9_a_peer_that_vanishes_without_a_word_is_looked_for_on_every_connection() {
+    for (timeout, probed) in [(None, 500..=700), (Some(120), 2000..=3000)] {
+        let target = Target::with(|server, _| {
+            server.peer_timeout = timeout.map_or(server.peer_timeout, Duration::from_secs);
+        })
+        .await;
+        for request in [
+            handshake("/e/websocket", ""),
+            post(&format!("/e/000/{}/xhr_streaming", unique("silent")), ""),
+            get(&format!("/e/000/{}/eventsource", unique("silent"))),
+        ] {
+            let mut wire = target.connect().await;
+            wire.send(request).await;
+            wire.until("\r\n\r\n").await;
+            let client = wire.stream.local_addr().expect("a connected socket has an address");
+            let waits = || probed_in(target.address(), client).is_some_and(|when| probed.contains(&when));
+            eventually("the peer is probed in time", waits).await;
+        }
+        target.survives().await;
+    }
 }

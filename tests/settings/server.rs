@@ -1,6 +1,7 @@
 //! `[server]`: connections, and what requests may look like.
 
 use crate::stage::{Stage, echo, soon, until};
+use crate::support::probed_in;
 
 const PAGE: &str = "/e/sockjs-1.6.1.min.js";
 
@@ -83,6 +84,14 @@ async fn a_peer_that_takes_nothing_is_borne_no_longer_than_the_file_says() {
     let _deaf = stage.deaf(request.repeat(200).as_bytes()).await;
     until(|| stage.connections.open() == 1).await;
     until(|| stage.connections.open() == 0).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_vanishes_is_looked_for_as_soon_as_the_file_says() {
+    let stage = echo("server.peer_timeout = \"2m\"");
+    let http = stage.http().await;
+    let client = http.stream.local_addr().expect("a connected socket has an address");
+    until(|| probed_in(stage.address, client).is_some_and(|when| (2000..=3000).contains(&when))).await;
 }
 
 #[tokio::test]

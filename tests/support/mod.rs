@@ -96,3 +96,15 @@ impl TestServer {
         Self { address, byway, stop: Some(stop), serving }
     }
 }
+
+/// In how many hundredths of a second the server's kernel probes a peer that is silent, as Linux tells it in the column
+/// `tr tm->when` of this table; nothing where it never does.
+pub fn probed_in(server: SocketAddr, client: SocketAddr) -> Option<u64> {
+    let hex = |address: SocketAddr| format!("0100007F:{:04X}", address.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("this test runs on Linux");
+    let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let line = table.lines().map(columns).find(|line| line[1] == hex(server) && line[2] == hex(client));
+    let timer = line.expect("the connection is there")[5].clone();
+    let (kind, when) = timer.split_once(':').expect("a kind and a time");
+    (kind == "02").then(|| u64::from_str_radix(when, 16).expect("a time"))
+}
