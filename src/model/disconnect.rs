@@ -156,6 +156,14 @@ impl Disconnect {
         *self == Self::INTERRUPTED || *self == Self::ABSENT
     }
 
+    /// Whether what the client had sent before is carried out all the same: a connection broke off, the client left or was too
+    /// slow, the server stops. Otherwise somebody decided over the session, the application or a rule, and what they have not
+    /// seen yet is of no use to them.
+    pub fn keeps_input(&self) -> bool {
+        let kept = [Self::GOING_AWAY, Self::SLOW_CONSUMER, Self::NO_HEARTBEAT];
+        self.is_loss() || kept.contains(self) || self.label == "client"
+    }
+
     /// The metric label: one of [`LABELS`](Self::LABELS).
     pub fn label(&self) -> &'static str {
         self.label

@@ -22,7 +22,7 @@ impl Receiver {
         Ok(Self { cell, id, how: Detach::Aborted })
     }
 
-    /// Waits for the next frame; `None` when the receiver is not attached any more.
+    /// Waits for the next frame. Where the session did not wait for this receiver to read on, that is how it ended.
     ///
     /// Cancel safety: a frame is taken only when it is returned.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
@@ -34,8 +34,14 @@ impl Receiver {
         self.cell.take_with(|session| match session.next_frame(self.id) {
             Some(frame) => Poll::Ready(Some(frame)),
             None if session.is_attached(self.id) => Poll::Pending,
-            None => Poll::Ready(None),
+            None => Poll::Ready(session.disconnect().cloned().map(Frame::Close)),
         })
+    }
+
+    /// Tells the session that this receiver's client takes nothing.
+    pub(crate) fn stall_notice(&self) -> impl Fn() + Send + Sync + 'static {
+        let (cell, id) = (Arc::clone(&self.cell), self.id);
+        move || cell.update(|session| session.receiver_stalled(id, now()))
     }
 
     /// The response ended as it should.

@@ -53,6 +53,11 @@ impl<S> Guarded<S> {
         self.stream.stuck()
     }
 
+    /// Waits once more for a peer that took nothing for too long.
+    pub(super) fn wait_again(&mut self) {
+        self.stream.wait_again();
+    }
+
     /// Takes back what was handed out and not used. Copied, because it may be the end of a large buffer.
     pub(super) fn take_back(&mut self, bytes: &[u8]) {
         self.unread.splice(..0, bytes.iter().copied());

@@ -2,7 +2,7 @@
 
 use super::guarded::Guarded;
 use super::head::{Asked, BodyEnd, Head};
-use crate::transport::{Coming, Held};
+use crate::transport::{Coming, Held, Stalled};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::combinators::BoxBody;
@@ -22,6 +22,7 @@ const OUT_BUFFER: usize = 16 * 1024;
 pub(super) struct Answer {
     head: Head,
     content: Content,
+    stalled: Option<Stalled>,
 }
 
 enum Content {
@@ -35,16 +36,17 @@ impl Answer {
     pub(super) fn new(response: Response, asked: Asked) -> Result<Self, Response> {
         let head = |response: &Response| Head::new(response.status(), response.headers(), asked);
         if let Some(coming) = response.data::<Coming>().and_then(Coming::take) {
-            return Ok(Self { head: head(&response), content: Content::Coming(coming) });
+            return Ok(Self { head: head(&response), content: Content::Coming(coming), stalled: None });
         }
         let Some(held) = response.data::<Held>().copied() else { return Err(response) };
-        Ok(Self { head: head(&response), content: Content::Here(response.into_body().into(), held) })
+        let stalled = response.data::<Stalled>().cloned();
+        Ok(Self { head: head(&response), content: Content::Here(response.into_body().into(), held), stalled })
     }
 
     /// Sends the answer as its body comes in, unless the peer leaves before. Returns the stream if it can be used again;
     /// else it is closed.
     pub(super) async fn send<S>(
-        self,
+        mut self,
         mut stream: Guarded<S>,
         stopping: &watch::Receiver<bool>,
     ) -> io::Result<Option<Guarded<S>>>
@@ -52,6 +54,7 @@ impl Answer {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut out = Vec::new();
+        let stalled = self.stalled.take();
         let (head, body, held) = self.arrive(&mut stream).await?;
         let (coding, reusable) = match (held, head.end_of_stream()) {
             (Held::Whole, _) => (Coding::Whole { head: Some(head), body: Vec::new() }, false),
@@ -61,7 +64,7 @@ impl Answer {
                 (if end == BodyEnd::Chunk { Coding::Chunks } else { Coding::Plain }, reusable)
             }
         };
-        let mut sending = Sending { stream, body, coding, reusable, out, written: 0, ended: false, stopping };
+        let mut sending = Sending { stream, body, coding, reusable, out, written: 0, ended: false, stalled, stopping };
         poll_fn(|cx| sending.poll(cx)).await?;
         let Sending { mut stream, reusable, .. } = sending;
         if reusable {
@@ -76,7 +79,7 @@ impl Answer {
     where
         S: AsyncRead + Unpin,
     {
-        let Self { mut head, content } = self;
+        let Self { mut head, content, .. } = self;
         let mut coming = match content {
             Content::Here(body, held) => return Ok((head, body, held)),
             Content::Coming(coming) => coming,
@@ -112,6 +115,8 @@ struct Sending<'a, S> {
     written: usize,
     /// The body came to its end.
     ended: bool,
+    /// Who is still to be told that the peer takes nothing.
+    stalled: Option<Stalled>,
     stopping: &'a watch::Receiver<bool>,
 }
 
@@ -122,7 +127,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sending<'_, S> {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         loop {
-            ready!(self.poll_write(cx))?;
+            match ready!(self.poll_write(cx)) {
+                Err(error) if self.has_stalled(&error) => continue,
+                written => written?,
+            }
             if self.ended {
                 return Poll::Ready(Ok(()));
             }
@@ -132,6 +140,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sending<'_, S> {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether the peer has only now been found to take nothing, in which case it is waited for once more: not for what it
+    /// missed, which is dropped, but to tell it so.
+    fn has_stalled(&mut self, error: &io::Error) -> bool {
+        let is_ours = error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none();
+        let Some(stalled) = self.stalled.take_if(|_| is_ours) else { return false };
+        stalled.tell();
+        self.stream.wait_again();
+        true
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

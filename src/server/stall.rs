@@ -32,6 +32,11 @@ impl<S> StallGuard<S> {
         Arc::clone(&self.stuck)
     }
 
+    /// Waits for as long again. Without this every write behind the one that failed fails as well.
+    pub(super) fn wait_again(&mut self) {
+        self.patience = None;
+    }
+
     pub(super) fn into_inner(self) -> S {
         self.stream
     }

@@ -115,6 +115,12 @@ impl Session {
         matches!(self.state, State::Connecting | State::Open)
     }
 
+    /// True as long as what the client sent is carried out: until the session ends, and behind an ending that
+    /// [keeps it](Disconnect::keeps_input).
+    pub fn is_heard(&self) -> bool {
+        self.disconnect().is_none_or(Disconnect::keeps_input)
+    }
+
     /// How the session ended, once it has.
     pub fn disconnect(&self) -> Option<&Disconnect> {
         match &self.state {
@@ -224,7 +230,7 @@ impl Session {
                 Timer::HeartbeatAnswer => self.close(Disconnect::NO_HEARTBEAT, now),
                 Timer::Absence => self.finish(Disconnect::ABSENT),
                 Timer::Closing => self.finish(Disconnect::INTERRUPTED),
-                Timer::Stall => self.finish(Disconnect::SLOW_CONSUMER),
+                Timer::Stall => self.stalled(now),
                 Timer::Message => self.fail(Disconnect::FLOOD, now),
             }
         }

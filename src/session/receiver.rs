@@ -150,6 +150,13 @@ impl Session {
         matches!(&self.carrier, Carrier::Receiver(receiver) if receiver.id == id)
     }
 
+    /// The response takes nothing for too long, for its client does not read. Should it read again, it is told.
+    pub fn receiver_stalled(&mut self, id: ReceiverId, now: Instant) {
+        if self.is_attached(id) {
+            self.stalled(now);
+        }
+    }
+
     /// Tells how a receiver went. An open session whose client broke off ends at once, and so does any whose last receiver
     /// has gone; otherwise the session waits `disconnect_delay` for the next receiver.
     pub fn detach(&mut self, id: ReceiverId, how: Detach, now: Instant) {

@@ -191,10 +191,10 @@ impl Session {
         }
     }
 
-    /// Something came from the peer: it is alive. Answers whether it [is to be decoded](Self::is_listening).
+    /// Something came from the peer: it is alive. Answers whether it [is to be decoded](Self::takes_input).
     pub fn heard(&mut self) -> bool {
         self.timers.disarm(Timer::HeartbeatAnswer);
-        self.is_listening()
+        self.takes_input()
     }
 
     /// A ping came; its answer goes out before anything else.
@@ -257,6 +257,23 @@ impl Session {
     /// Whether what the peer sends is still to be decoded.
     pub fn is_listening(&self) -> bool {
         matches!(&self.carrier, Carrier::Socket(socket) if !socket.failed && !socket.peer_closed)
+    }
+
+    /// The same for what was read of it, which counts also where its connection was lost since.
+    pub fn takes_input(&self) -> bool {
+        match &self.carrier {
+            Carrier::Socket(_) => self.is_listening(),
+            Carrier::None | Carrier::Receiver(_) => self.is_heard(),
+        }
+    }
+
+    /// The peer has taken nothing for too long. What waits for it is dropped, and should it read again in time, behind the
+    /// frame that it is in the middle of it is told why.
+    pub fn stalled(&mut self, now: Instant) {
+        if self.is_open() {
+            self.queue.clear();
+            self.close(Disconnect::SLOW_CONSUMER, now);
+        }
     }
 
     /// How far the goodbye of a closing session has come.

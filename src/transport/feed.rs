@@ -1,7 +1,7 @@
 //! `GET /feed/...`: topics for those who only listen and speak nothing but HTTP. docs/feeds.md says how it looks to them.
 
 use super::exchange::Exchange;
-use super::{Held, held, respond};
+use super::{Stalled, held, respond};
 use crate::model::{DestinationPattern, Transport, fields};
 use crate::node::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Node, Polled};
 use crate::protocol::feed::Format;
@@ -119,7 +119,8 @@ impl Asked {
             Transport::FeedPoll => poll(exchange, feed, wait.map_or(max_wait, |wait| wait.min(max_wait))).await,
             _ => {
                 let (content_type, id) = (feed.content_type(), feed.position());
-                with_position(respond::held(content_type, Body::from_bytes_stream(pieces(feed)), Held::Stream), &id)
+                let stalled = Stalled::new(feed.stall_notice());
+                with_position(respond::stream(content_type, Body::from_bytes_stream(pieces(feed)), stalled), &id)
             }
         })
     }

@@ -18,6 +18,21 @@ pub(crate) enum Held {
     Whole,
 }
 
+/// Data of a held response, for whoever writes it: what to do when the client has taken nothing for too long, before it is
+/// cut off. The body may have a last word for it, should it read again.
+#[derive(Clone)]
+pub(crate) struct Stalled(Arc<dyn Fn() + Send + Sync>);
+
+impl Stalled {
+    pub(super) fn new(tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(crate) fn tell(&self) {
+        (self.0)();
+    }
+}
+
 /// Data of a request whose server waits for [`Coming`] answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waits;

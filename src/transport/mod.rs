@@ -20,7 +20,7 @@ mod websocket;
 mod xhr;
 
 pub use endpoint::{Endpoint, FeedEndpoint};
-pub(crate) use held::{Coming, Held, Waits};
+pub(crate) use held::{Coming, Held, Stalled, Waits};
 pub(crate) use request::{BodyError, HostIsOwn, client_address, read_body};
 pub(crate) use upgrade::RawUpgrade;
 

@@ -1,6 +1,6 @@
 //! Answers in the forms that SockJS clients and test suites expect.
 
-use super::Held;
+use super::{Held, Stalled};
 use crate::policy::Origin;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -40,6 +40,13 @@ pub(super) fn held(content_type: &str, body: Body, held: Held) -> Response {
 
 pub(super) fn not_found() -> Response {
     text(StatusCode::NOT_FOUND, "404 Error: Page not found\n")
+}
+
+/// A held stream, of whose client somebody wants to be [told](Stalled) that it takes nothing.
+pub(super) fn stream(content_type: &str, body: Body, stalled: Stalled) -> Response {
+    let mut response = held(content_type, body, Held::Stream);
+    response.set_data(stalled);
+    response
 }
 
 /// 405 with what is allowed, and neither a body nor its type.

@@ -2,7 +2,7 @@
 
 use super::exchange::Exchange;
 use super::receive::{Admission, Wrapping, admit};
-use super::{Held, jsonp, respond};
+use super::{Stalled, jsonp, respond};
 use crate::model::Transport;
 use crate::node::Receiver;
 use crate::protocol::sockjs::{EVENTSOURCE_PRELUDE, Envelope, htmlfile_prelude};
@@ -64,8 +64,9 @@ pub(super) async fn stream(
     let limit = exchange.node.settings.sockjs.response_limit;
     let response = match admit(&exchange, transport, Take::OneByOne) {
         Ok(Admission::Attached(receiver)) => {
+            let stalled = Stalled::new(receiver.stall_notice());
             let body = Body::from_bytes_stream(frames(receiver, prelude, wrapping, limit));
-            respond::held(content_type, body, Held::Stream)
+            respond::stream(content_type, body, stalled)
         }
         Ok(Admission::Refused(disconnect)) => {
             // Chunks of their own too: clients read what comes frame by frame.

@@ -3,7 +3,12 @@
 use super::http::{Wire, get, post};
 use super::socket::{Socket, handshake};
 use super::target::{SHORT, Target, unique};
+use crate::support::TestServer;
+use byway::server::ServerSettings;
+use byway::{Byway, SessionHandle, Settings, Stomp};
+use poem::Route;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::net::TcpSocket;
 
 const QUEUE_BYTES: usize = 64 * 1024;
@@ -21,8 +26,12 @@ fn streams() -> [(&'static str, String); 4] {
 
 /// Connects with a receive buffer that is full at once.
 async fn narrow(address: SocketAddr) -> Wire {
+    with_buffer(address, 2048).await
+}
+
+async fn with_buffer(address: SocketAddr, bytes: u32) -> Wire {
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_recv_buffer_size(2048).expect("a buffer can be small");
+    socket.set_recv_buffer_size(bytes).expect("a buffer can be small");
     Wire::over(socket.connect(address).await.expect("the server accepts"))
 }
 
@@ -75,11 +84,106 @@ async fn h3_a_reader_that_takes_nothing_is_dropped_though_its_queue_is_not_full(
         let group = target.server.byway.group("all");
         super::target::eventually("it is there", || group.len() == 1).await;
         group.publish("x".repeat(16 << 20)).ok();
-        // An HTTP response that takes nothing is cut off by the connection, which knows no sessions.
-        let label = if transport.contains("websocket") { "slow_consumer" } else { "interrupted" };
-        target.ends(label, 1).await;
+        target.ends("slow_consumer", 1).await;
+        assert_eq!(target.ended("slow_consumer"), 1, "{transport}");
         target.is_empty().await;
         target.survives().await;
+    }
+}
+
+/// More than a connection's buffers take, and a reader whose own is not so small that it takes long to catch up.
+const LARGE: usize = 8 << 20;
+const CATCHING_UP: u32 = 64 * 1024;
+
+/// What the last word looks like at the end of a stream.
+const LAST_WORD: &[u8] = b"c[1008,\"Slow consumer\"]";
+
+/// Reads all that a slow reader was sent, to the word by which it learns why that is all.
+async fn hears_why(transport: &str, mut slow: Wire) {
+    if transport.contains("websocket") {
+        slow.until("\r\n\r\n").await;
+        assert_eq!(Socket { wire: slow }.farewell().await, Some((1008, "Slow consumer".into())), "{transport}");
+        return;
+    }
+    ends_with(transport, slow, LAST_WORD).await;
+}
+
+/// Reads a stream to its end, which is complete and has this in its last chunk.
+async fn ends_with(transport: &str, mut slow: Wire, last_word: &[u8]) {
+    let stream = slow.rest().await;
+    let end = &stream[stream.len().saturating_sub(200)..];
+    let shown = end.escape_ascii();
+    assert!(end.windows(last_word.len()).any(|word| word == last_word), "{transport}: {shown}");
+    assert!(end.ends_with(b"\r\n0\r\n\r\n"), "{transport}: {shown}");
+}
+
+/// It took nothing for as long as it may, and is given as long again to take the rest of what is under way.
+#[tokio::test]
+async fn h3_a_reader_that_took_nothing_and_reads_again_is_told_why_it_was_dropped() {
+    for (transport, request) in streams() {
+        let target = Target::with(|server, settings| {
+            server.write_timeout = Duration::from_secs(2);
+            settings.session.send_timeout = Duration::from_secs(2);
+            settings.session.close_timeout = Duration::from_secs(4);
+            settings.sockjs.response_limit = 1 << 40;
+        })
+        .await;
+        let mut slow = with_buffer(target.address(), CATCHING_UP).await;
+        slow.send(request).await;
+        let group = target.server.byway.group("all");
+        super::target::eventually("it is there", || group.len() == 1).await;
+        group.publish("x".repeat(LARGE)).ok();
+        target.ends("slow_consumer", 1).await;
+        assert_eq!(target.server.byway.stats().queued_bytes, 0, "{transport}");
+        hears_why(transport, slow).await;
+        target.survives().await;
+    }
+}
+
+/// The session's own patience is over long before the connection's: its last word stays.
+#[tokio::test]
+async fn h3_a_stream_whose_session_is_gone_tells_its_reader_why_all_the_same() {
+    for (transport, request) in streams() {
+        if transport.contains("websocket") {
+            continue;
+        }
+        let target = Target::with(|_, settings| {
+            settings.session.close_timeout = SHORT;
+            settings.session.queue_bytes = QUEUE_BYTES;
+            settings.sockjs.response_limit = 1 << 40;
+        })
+        .await;
+        let mut slow = with_buffer(target.address(), CATCHING_UP).await;
+        slow.send(request).await;
+        let session = opened(&target).await;
+        while session.send("x".repeat(MESSAGE_BYTES)).is_ok() {
+            tokio::task::yield_now().await;
+        }
+        target.is_empty().await;
+        hears_why(transport, slow).await;
+        target.survives().await;
+    }
+}
+
+async fn opened(target: &Target) -> SessionHandle {
+    super::target::eventually("it is there", || target.sessions() == 1).await;
+    target.server.byway.sessions().remove(0)
+}
+
+#[tokio::test]
+async fn h3_a_feed_s_reader_that_took_nothing_and_reads_again_is_told_why() {
+    for format in ["events", "lines"] {
+        let (byway, messenger) = Byway::stomp(Settings::default(), Stomp::new()).expect("the defaults are valid");
+        let routes = Route::new().nest("/e", byway.endpoint());
+        let server = ServerSettings { write_timeout: Duration::from_secs(2), ..ServerSettings::default() };
+        let server = TestServer::serve(server, byway, routes);
+        let mut slow = with_buffer(server.address, CATCHING_UP).await;
+        slow.send(get(&format!("/e/feed/topic/x?format={format}"))).await;
+        super::target::eventually("it is there", || server.byway.sessions().len() == 1).await;
+        messenger.send("/topic/x", &"x".repeat(LARGE)).expect("a topic takes it");
+        let stats = || server.byway.stats();
+        super::target::eventually("it is slow", || stats().ended.contains_key("slow_consumer")).await;
+        ends_with(format, slow, b"Slow consumer").await;
     }
 }
 

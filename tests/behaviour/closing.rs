@@ -135,3 +135,19 @@ pub async fn messages_to_a_closing_session_are_taken_and_dropped(row: Transport)
     assert_eq!(client.next().await, Event::close(&Disconnect::NORMAL));
     stage.is_over().await;
 }
+
+/// The queue is not full: one message is larger than all buffers together.
+pub async fn a_client_that_took_nothing_and_reads_again_is_told_why_it_was_closed(row: Transport) {
+    const LARGE: usize = 16 << 20;
+    let plan = Plan::new(row).with(|settings| {
+        settings.session.send_timeout = Duration::from_millis(200);
+        settings.session.close_timeout = Duration::from_secs(20);
+    });
+    let mut stage = plan.start();
+    let (mut client, session) = stage.open().await;
+    session.send("x".repeat(LARGE)).unwrap();
+    session.send("this is dropped").unwrap();
+    assert_eq!(stage.ended().await, Disconnect::SLOW_CONSUMER);
+    assert_eq!(client.message().await.len(), LARGE);
+    assert_eq!(client.next().await, Event::close(&Disconnect::SLOW_CONSUMER));
+}

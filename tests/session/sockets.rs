@@ -241,7 +241,7 @@ impl Life {
                 }
                 Deadline::HeartbeatAnswer => self.end(Disconnect::NO_HEARTBEAT),
                 Deadline::Closing => self.finish(Disconnect::INTERRUPTED),
-                Deadline::Stall => self.finish(Disconnect::SLOW_CONSUMER),
+                Deadline::Stall => self.end(Disconnect::SLOW_CONSUMER),
                 Deadline::Message => self.fail(Disconnect::FLOOD),
                 Deadline::Absence => unreachable!("a socket is there"),
             }

@@ -137,6 +137,11 @@ impl Feed {
         Piece { bytes, last: false }
     }
 
+    /// Tells the session that its reader takes nothing.
+    pub(crate) fn stall_notice(&self) -> impl Fn() + Send + Sync + 'static {
+        self.receiver.stall_notice()
+    }
+
     /// The response ended as it should, and the session with it.
     pub(crate) fn finish(self) {
         self.receiver.finish_session();
