@@ -236,7 +236,7 @@ async fn publications_beyond_the_limit_are_refused_until_those_before_are_carrie
 }
 
 #[tokio::test]
-async fn posts_to_a_session_that_has_ended_are_answered_at_once_and_dropped() {
+async fn posts_to_a_session_that_was_told_to_go_are_refused_at_once() {
     let app = App::default();
     let server = start(&app).await;
     assert!(post(&server, "0/p/xhr", "").await.ends_with("o\n"));
@@ -245,7 +245,7 @@ async fn posts_to_a_session_that_has_ended_are_answered_at_once_and_dropped() {
     app.until("ended going_away").await;
     let batch = format!("[{}]", vec!["\"late\""; 1000].join(","));
     for _ in 0..3 {
-        assert!(post(&server, "0/p/xhr_send", &batch).await.contains(" 204 "));
+        assert!(post(&server, "0/p/xhr_send", &batch).await.contains(" 404 "));
     }
     assert!(!app.noted("late"));
     drain.abort();

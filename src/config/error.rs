@@ -56,7 +56,10 @@ pub(super) fn describe(path: &[String], kind: &Kind) -> Problem {
     let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
     match kind {
         // figment's path ends with the field already.
-        Kind::UnknownField(_, known) => Problem::new(&key, format!("no such setting; {}", one_of(known))),
+        Kind::UnknownField(_, known) => {
+            let gone = GONE.iter().find(|(gone, _)| key.ends_with(gone)).map(|(_, instead)| (*instead).to_owned());
+            Problem::new(&key, gone.unwrap_or_else(|| format!("no such setting; {}", one_of(known))))
+        }
         Kind::MissingField(name) => Problem::new(below(name), "is missing, and has no default"),
         Kind::UnknownVariant(_, known) => Problem::new(&key, one_of(known)),
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) | Kind::InvalidLength(_, expected) => {
@@ -66,6 +69,10 @@ pub(super) fn describe(path: &[String], kind: &Kind) -> Problem {
         other => Problem::new(&key, other.to_string()),
     }
 }
+
+/// Settings that there were, and what is to be said of them.
+const GONE: [(&str, &str); 1] =
+    [("sockjs.max_messages_per_request", "no longer a setting; limits.max_body_bytes limits requests, by their bytes")];
 
 const ADDRESS: &str = "an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"";
 

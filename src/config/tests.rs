@@ -56,6 +56,13 @@ fn an_unknown_key_is_refused_with_its_path_its_value_what_was_expected_and_the_f
 }
 
 #[test]
+fn a_setting_that_there_was_is_refused_with_what_took_its_place() {
+    let file = "[endpoints.a]\npath = \"/a\"\napp = \"echo\"\nsockjs.max_messages_per_request = 10";
+    let gone = "endpoints.a.sockjs.max_messages_per_request = 10: no longer a setting; limits.max_body_bytes limits";
+    refused(file, gone);
+}
+
+#[test]
 fn a_wrong_value_is_refused_with_what_was_expected() {
     refused("[server]\nworkers = -1", "server.workers = -1: expected a whole number, 0 or more (from FILE)");
     refused("[server]\nlisten = \"here\"", "expected an address and a port, such as \"127.0.0.1:8080\"");
@@ -71,6 +78,11 @@ fn a_wrong_value_is_refused_with_what_was_expected() {
     refused("[server]\nworkers = 100000", "expected at most 1024");
     refused("[server]\nkeep_alive_timeout = \"0s\"", "server.keep_alive_timeout = \"0s\": expected more than 0s");
     refused("[server]\nhosts = [\"a:80\"]", "server.hosts = [\"a:80\"]: expected names without ports");
+    for peer_timeout in ["0s", "3s", "2h"] {
+        let expected =
+            "server.peer_timeout = \"TIME\": expected at least 4s and at most 1h".replace("TIME", peer_timeout);
+        refused(&format!("[server]\npeer_timeout = \"{peer_timeout}\""), &expected);
+    }
     refused("a = [", "(from FILE)");
 }
 

@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Identity};
 use super::drain::{Drained, drain};
-use super::driver::{Input, SocketInput, drive};
+use super::driver::{Input, drive};
 use super::feed::Feeds;
 use super::group::{Group, Groups};
 use super::handler::{Handler, Language, Raw, Speaker};
@@ -11,12 +11,13 @@ use super::inbox::{Inbox, Rejected};
 use super::receiver::Receiver;
 use super::registry::{Lookup, OpenError, Registry};
 use super::settings::Settings;
+use super::socket::SocketInput;
 use super::stats::{Counters, Stats};
 use super::{SessionHandle, now};
 use crate::model::{Disconnect, Principal, Secret, SessionId, SettingsError, Transport};
 use crate::policy::{OriginPolicy, TrustedProxies};
+use crate::protocol::sockjs::Batch;
 use crate::session::{AttachError, Session, SessionSettings, SocketKind, Take};
-use bytestring::ByteString;
 use http::HeaderMap;
 use std::fmt;
 use std::future::Future;
@@ -210,16 +211,17 @@ impl Node {
         Receiver::attach(cell, take)
     }
 
-    /// Hands a request's messages to a session, in one piece. Those for a session that is closing are dropped.
-    pub(crate) async fn deliver(&self, cell: &Cell, messages: Vec<ByteString>) {
-        let Some(inbox) = &cell.inbox else { return };
-        if !cell.with(|session| session.is_open()) {
-            return;
-        }
-        if let Err(Rejected) = inbox.push(messages).await {
-            return;
+    /// Hands a request's messages to a session, in one piece. What it has taken is handled, whatever becomes of the
+    /// client's connections. Where nothing of the client's [is heard](Session::is_heard) any more, it is dropped, since the
+    /// client is being told why.
+    pub(crate) async fn deliver(&self, cell: &Cell, messages: Batch) -> Result<(), Rejected> {
+        let Some(inbox) = &cell.inbox else { return Err(Rejected) };
+        let taken = inbox.push(messages).await;
+        if taken.is_err() && cell.with(|session| session.is_heard()) {
+            return Err(Rejected);
         }
         cell.wake_driver();
+        Ok(())
     }
 
     pub(crate) fn is_full_or_draining(&self) -> Result<(), OpenError> {

@@ -64,6 +64,8 @@ struct Edge {
 /// What a driver looks at in each turn.
 pub(super) struct Status {
     pub(super) open: bool,
+    /// What the client sent is still carried out.
+    pub(super) heard: bool,
     /// The socket takes no more.
     pub(super) blocked: bool,
     /// When the session wants to be told the time.
@@ -189,20 +191,15 @@ impl Cell {
         self.edge.lock().corked = true;
     }
 
-    /// Counts a client's message, and corks for its handler. False when it came too late: one frame may hold messages
-    /// behind the one that ended the session.
-    pub(super) fn take_up(&self, message: &Message) -> bool {
+    /// Counts a client's message, and corks for its handler; answers whether the session is open. `None` when nothing of the
+    /// client's is heard any more: it may have come together with the one over which the session was ended.
+    pub(super) fn take_up(&self, message: &Message) -> Option<bool> {
         let mut edge = self.edge.lock();
-        if !edge.session.is_open() {
-            return false;
+        if !edge.session.is_heard() {
+            return None;
         }
         edge.receive(message);
-        true
-    }
-
-    /// The same for a message that came by POST, which counts also when the session has ended since.
-    pub(super) fn take_out(&self, message: &Message) {
-        self.edge.lock().receive(message);
+        Some(edge.session.is_open())
     }
 
     /// Writes what was queued since [`cork`](Self::cork), and tells what the driver has to look after.
@@ -304,10 +301,12 @@ impl Edge {
     }
 
     fn status(&self) -> Status {
+        let session = &self.session;
         Status {
-            open: self.session.is_open(),
+            open: session.is_open(),
+            heard: session.is_heard(),
             blocked: self.blocked,
-            deadline: self.session.poll_timeout(),
+            deadline: session.poll_timeout(),
             is_awaited: self.is_awaited(),
         }
     }

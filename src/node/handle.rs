@@ -69,6 +69,11 @@ impl SessionHandle {
         self.0.with(|session| session.is_open())
     }
 
+    /// True as long as what the client sent is carried out, which can be longer than the session is open.
+    pub(super) fn is_heard(&self) -> bool {
+        self.0.with(|session| session.is_heard())
+    }
+
     /// What waits for the client, in messages and in bytes.
     pub fn queued(&self) -> (usize, usize) {
         self.0.with(|session| session.queued())

@@ -1,10 +1,10 @@
 //! Messages that came by POST and wait for the session's driver.
 
 use crate::model::Message;
-use bytestring::ByteString;
+use crate::protocol::sockjs::Batch;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The messages of one request could not be handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,78 +14,191 @@ pub(crate) struct Rejected;
 /// was answered first comes first.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    messages: Mutex<VecDeque<Message>>,
+    waiting: Mutex<Waiting>,
+    /// In messages and in bytes.
+    limits: (usize, usize),
     room: Semaphore,
     room_bytes: Semaphore,
 }
 
+#[derive(Debug, Default)]
+struct Waiting {
+    batches: VecDeque<Held>,
+    closed: bool,
+}
+
+/// A request's messages, and the room that they take.
+#[derive(Debug)]
+struct Held {
+    batch: Batch,
+    messages: usize,
+    bytes: usize,
+}
+
+/// What a request costs beside the bytes of its payload.
+const OVERHEAD: usize = size_of::<Held>();
+
 impl Inbox {
-    /// `capacity`, in messages, and `bytes` are at least as large as any batch will be.
-    pub(super) fn new(capacity: usize, bytes: usize) -> Self {
-        Self {
-            messages: Mutex::default(),
-            room: Semaphore::new(capacity),
-            room_bytes: Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)),
-        }
+    /// Room for `messages` that have `bytes` together. What is larger by itself is taken when nothing else waits: how large
+    /// a request may be is said elsewhere.
+    pub(super) fn new(messages: usize, bytes: usize) -> Self {
+        let limits = (messages.min(Semaphore::MAX_PERMITS), bytes.min(Semaphore::MAX_PERMITS));
+        let (room, room_bytes) = (Semaphore::new(limits.0), Semaphore::new(limits.1));
+        Self { waiting: Mutex::default(), limits, room, room_bytes }
     }
 
     /// Waits for room and appends all of `batch`.
     ///
     /// Cancel safety: until it returns nothing was appended.
-    pub(super) async fn push(&self, batch: Vec<ByteString>) -> Result<(), Rejected> {
-        let size = batch.len().try_into().map_err(|_| Rejected)?;
-        let bytes = batch.iter().map(|text| text.len()).sum::<usize>().try_into().map_err(|_| Rejected)?;
-        let room = self.room.acquire_many(size).await.map_err(|_| Rejected)?;
-        self.room_bytes.acquire_many(bytes).await.map_err(|_| Rejected)?.forget();
+    pub(super) async fn push(&self, batch: Batch) -> Result<(), Rejected> {
+        let messages = batch.len().min(self.limits.0);
+        let bytes = (batch.held() + OVERHEAD).min(self.limits.1);
+        let room = acquire(&self.room, messages).await?;
+        let room_bytes = acquire(&self.room_bytes, bytes).await?;
+        let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return Err(Rejected);
+        }
         room.forget();
-        self.messages.lock().extend(batch.into_iter().map(Message::Text));
+        room_bytes.forget();
+        waiting.batches.push_back(Held { batch, messages, bytes });
         Ok(())
     }
 
     pub(super) fn pop(&self) -> Option<Message> {
-        let mut messages = self.messages.lock();
-        let message = messages.pop_front()?;
-        if messages.is_empty() {
-            *messages = VecDeque::new();
+        self.pop_from(&mut self.waiting.lock())
+    }
+
+    /// The same for the last time: when nothing is left, nothing more is taken in.
+    pub(super) fn pop_or_close(&self) -> Option<Message> {
+        let mut waiting = self.waiting.lock();
+        let message = self.pop_from(&mut waiting);
+        if message.is_none() {
+            self.close_with(&mut waiting);
         }
-        self.room.add_permits(1);
-        self.room_bytes.add_permits(message.len());
-        Some(message)
+        message
+    }
+
+    fn pop_from(&self, waiting: &mut Waiting) -> Option<Message> {
+        loop {
+            let front = waiting.batches.front_mut()?;
+            let message = front.batch.next();
+            self.release(front);
+            if front.batch.is_empty() || message.is_none() {
+                waiting.batches.pop_front();
+            }
+            if waiting.batches.is_empty() {
+                waiting.batches = VecDeque::new();
+            }
+            if let Some(text) = message {
+                return Some(Message::Text(text));
+            }
+        }
+    }
+
+    /// Gives back what a request needs no more. Its payload is there until its last message is taken.
+    fn release(&self, held: &mut Held) {
+        let left = held.messages.min(held.batch.len());
+        self.room.add_permits(held.messages - left);
+        held.messages = left;
+        if held.batch.is_empty() {
+            self.room_bytes.add_permits(std::mem::take(&mut held.bytes));
+        }
     }
 
     /// Drops what waits and refuses what comes.
     pub(super) fn close(&self) {
+        self.close_with(&mut self.waiting.lock());
+    }
+
+    fn close_with(&self, waiting: &mut Waiting) {
         self.room.close();
         self.room_bytes.close();
-        self.messages.lock().clear();
+        *waiting = Waiting { closed: true, ..Waiting::default() };
     }
+}
+
+async fn acquire(room: &Semaphore, permits: usize) -> Result<SemaphorePermit<'_>, Rejected> {
+    let permits = permits.try_into().map_err(|_| Rejected)?;
+    room.acquire_many(permits).await.map_err(|_| Rejected)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::sockjs::parse_array;
     use futures_util::FutureExt;
 
-    fn push(inbox: &Inbox, texts: &[&'static str]) -> Option<Result<(), Rejected>> {
-        inbox.push(texts.iter().copied().map(ByteString::from_static).collect()).now_or_never()
+    /// Room for this many bytes of payload beside what requests cost.
+    fn inbox(messages: usize, bytes: usize, requests: usize) -> Inbox {
+        Inbox::new(messages, bytes + requests * OVERHEAD)
+    }
+
+    fn push(inbox: &Inbox, texts: &[&str]) -> Option<Result<(), Rejected>> {
+        let json = serde_json::to_vec(texts).unwrap();
+        inbox.push(parse_array(json.into(), usize::MAX).unwrap()).now_or_never()
     }
 
     #[test]
-    fn a_batch_waits_until_there_is_room_for_all_its_messages_and_bytes() {
-        let inbox = Inbox::new(3, 10);
+    fn a_batch_waits_until_there_is_room_for_all_its_messages() {
+        let inbox = inbox(3, 100, 3);
         assert_eq!(push(&inbox, &["a", "b"]), Some(Ok(())));
-        assert_eq!(push(&inbox, &["c", "d"]), None, "in messages");
-        assert_eq!(push(&inbox, &["123456789"]), None, "in bytes");
+        assert_eq!(push(&inbox, &["c", "d"]), None);
         assert_eq!(inbox.pop(), Some("a".into()));
-        assert_eq!(push(&inbox, &["123456789"]), Some(Ok(())));
+        assert_eq!(push(&inbox, &["c", "d"]), Some(Ok(())));
+    }
+
+    #[test]
+    fn a_batch_waits_until_there_is_room_for_its_payload() {
+        let inbox = inbox(100, 10, 2);
+        assert_eq!(push(&inbox, &["12345678"]), Some(Ok(())));
+        assert_eq!(push(&inbox, &["abc"]), None);
+        assert_eq!(inbox.pop(), Some("12345678".into()));
+        assert_eq!(push(&inbox, &["abc"]), Some(Ok(())));
+    }
+
+    #[test]
+    fn a_batch_larger_than_all_room_is_taken_whole_when_nothing_else_waits() {
+        let inbox = inbox(3, 10, 1);
+        let large = ["1", "2", "3", "4", "a long one that has many bytes"];
+        assert_eq!(push(&inbox, &["first"]), Some(Ok(())));
+        assert_eq!(push(&inbox, &large), None);
+        assert_eq!(inbox.pop(), Some("first".into()));
+        assert_eq!(push(&inbox, &large), Some(Ok(())));
+        for text in large {
+            assert_eq!(push(&inbox, &["behind"]), None, "before {text}");
+            assert_eq!(inbox.pop(), Some(text.into()));
+        }
+        assert_eq!(push(&inbox, &["behind"]), Some(Ok(())));
+        assert_eq!(inbox.pop(), Some("behind".into()));
+    }
+
+    #[test]
+    fn payloads_without_messages_take_no_room_for_good() {
+        let inbox = inbox(1, 0, 1);
+        for _ in 0..3 {
+            assert_eq!(push(&inbox, &[]), Some(Ok(())));
+            assert_eq!(inbox.pop(), None);
+        }
     }
 
     #[test]
     fn a_closed_inbox_is_empty_and_lets_nobody_wait() {
-        let inbox = Inbox::new(1, 1);
+        let inbox = inbox(1, 10, 1);
         assert_eq!(push(&inbox, &["a"]), Some(Ok(())));
         inbox.close();
         assert_eq!(inbox.pop(), None);
         assert_eq!(push(&inbox, &["b"]), Some(Err(Rejected)));
+    }
+
+    #[test]
+    fn an_inbox_that_is_read_to_its_end_takes_nothing_more_and_one_that_is_not_does() {
+        let inbox = inbox(2, 100, 2);
+        assert_eq!(push(&inbox, &["a"]), Some(Ok(())));
+        assert_eq!(inbox.pop_or_close(), Some("a".into()));
+        assert_eq!(push(&inbox, &["b"]), Some(Ok(())));
+        assert_eq!(inbox.pop_or_close(), Some("b".into()));
+        assert_eq!(inbox.pop_or_close(), None);
+        assert_eq!(push(&inbox, &["c"]), Some(Err(Rejected)));
     }
 }

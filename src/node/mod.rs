@@ -18,11 +18,13 @@ mod io;
 mod receiver;
 mod registry;
 mod settings;
+mod socket;
 mod stats;
 mod stomp;
 mod tap;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use byway::Byway;
 pub use drain::Drained;
@@ -36,11 +38,12 @@ pub use stats::Stats;
 pub use stomp::Stomp;
 
 pub(crate) use byway::{Node, Opening};
-pub(crate) use driver::SocketInput;
 pub(crate) use feed::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Polled};
+pub(crate) use inbox::Rejected;
 pub(crate) use io::{Io, Upgraded};
 pub(crate) use receiver::Receiver;
 pub(crate) use registry::{Lookup, OpenError};
+pub(crate) use socket::SocketInput;
 pub(crate) use tap::{Direction, Seen, Watching};
 
 /// The clock of everything that runs: tokio's, so that tests can pause it.

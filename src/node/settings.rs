@@ -62,8 +62,6 @@ pub struct SockJsSettings {
     pub client_url: Option<String>,
     /// The base URL that `/info` sends clients to, for an address of this very node. Default: none.
     pub base_url: Option<String>,
-    /// How many messages one `xhr_send` may carry. Default 1,000.
-    pub max_messages_per_request: usize,
     /// How long a lost session's id is remembered, so that a late client learns of the loss instead of getting an empty
     /// session under the same id. Default 60 s.
     #[serde(with = "crate::model::duration")]
@@ -79,7 +77,6 @@ impl Default for SockJsSettings {
             jsessionid: false,
             client_url: None,
             base_url: None,
-            max_messages_per_request: 1000,
             remember_lost: Duration::from_secs(60),
         }
     }
@@ -96,8 +93,9 @@ pub struct LimitSettings {
     /// How long a request's body may take. Default 15 s.
     #[serde(with = "crate::model::duration")]
     pub body_timeout: Duration,
-    /// How many messages of one session may wait for its handler before its client has to wait. Default 1,024. So it has to
-    /// when they have more than `max_body_bytes` together.
+    /// How many messages of one session may wait for its handler before its client's next request has to wait. Default
+    /// 1,024. So it has to when they have more than `max_body_bytes` together. A request that has more by itself waits
+    /// until nothing else does, and is taken whole.
     pub inbox_messages: usize,
     /// How many messages may be published to groups faster than they can be queued for the members, before `publish`
     /// refuses more; for each core. Default 65,536.
@@ -134,7 +132,6 @@ impl Settings {
             ("session.queue_messages", self.session.queue_messages),
             ("session.queue_bytes", self.session.queue_bytes),
             ("sockjs.response_limit", self.sockjs.response_limit),
-            ("sockjs.max_messages_per_request", self.sockjs.max_messages_per_request),
             ("websocket.max_fragments", self.websocket.max_fragments),
             ("limits.max_message_bytes", self.limits.max_message_bytes),
             ("limits.max_body_bytes", self.limits.max_body_bytes),
@@ -151,11 +148,6 @@ impl Settings {
         }
         let wait = self.limits.publish_wait <= MAX_DURATION;
         ensure(wait, "limits.publish_wait", "expected at most 30 days")?;
-        ensure(
-            self.limits.inbox_messages >= self.sockjs.max_messages_per_request,
-            "limits.inbox_messages",
-            "expected at least sockjs.max_messages_per_request",
-        )?;
         let tokens = self.websocket.protocols.iter().all(|protocol| is_token(protocol));
         ensure(tokens, "websocket.protocols", "expected tokens such as v12.stomp")?;
         let sockjs = self.sockjs.transports.iter().all(|transport| Transport::ALL.contains(transport));

@@ -3,14 +3,16 @@
 use super::cell::Cell;
 use super::{Byway, Handler, Io, Opening, SessionHandle, Settings, SocketInput, Upgraded, now};
 use crate::model::{Disconnect, Message, Transport};
-use crate::protocol::websocket::{Compression, Decoder, Limits};
+use crate::protocol::websocket::{Compression, Decoder, Deflater, Limits};
 use crate::session::{Deadline, Ending, KeepAlive, Outgoing, SendError, SocketKind};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
+use std::future::poll_fn;
 use std::io;
 use std::net::Ipv4Addr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
@@ -57,6 +59,14 @@ fn open(byway: &Byway, io: Io) {
 
 /// A request that was answered 101, and its connection to come.
 fn upgrade(byway: &Byway, io: impl Future<Output = Option<Io>> + Send + 'static) {
+    upgrade_to(byway, || Decoder::new(Limits::default(), Compression::None), io);
+}
+
+fn upgrade_to(
+    byway: &Byway,
+    decoder: impl Fn() -> Decoder + Send + 'static,
+    io: impl Future<Output = Option<Io>> + Send + 'static,
+) {
     let opening = Opening {
         transport: Transport::RawWebsocket,
         principal: None,
@@ -64,10 +74,10 @@ fn upgrade(byway: &Byway, io: impl Future<Output = Option<Io>> + Send + 'static)
         protocol: None,
         token: None,
     };
-    let input = |io| SocketInput {
+    let input = move |io| SocketInput {
         upgraded: Upgraded { io, early: Default::default(), permit: None },
-        decoder: Decoder::new(Limits::default(), Compression::None),
-        sockjs: None,
+        decoder: decoder(),
+        sockjs: false,
     };
     byway.0.upgrade(opening, SocketKind { sockjs: false, deflate: None }, async move { io.await.map(input) });
 }
@@ -222,4 +232,63 @@ async fn a_client_whose_message_is_still_worked_on_is_not_silent() {
         tokio::task::yield_now().await;
     }
     assert_eq!(byway.stats().ended["no_heartbeat"], 1);
+}
+
+/// Counts its messages, and another task's turns until each.
+#[derive(Clone, Default)]
+struct Turns {
+    messages: Arc<AtomicUsize>,
+    others: Arc<AtomicUsize>,
+    before_each: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Handler for Turns {
+    async fn message(&self, _: &SessionHandle, _: Message) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.before_each.lock().push(self.others.swap(0, Ordering::Relaxed));
+    }
+}
+
+impl Turns {
+    /// Another task of the same thread, which is always ready, until there are so many messages.
+    async fn take_part(&self, messages: usize) {
+        let other = self.clone();
+        let all = poll_fn(move |cx| {
+            if other.messages.load(Ordering::Relaxed) == messages {
+                return Poll::Ready(());
+            }
+            other.others.fetch_add(1, Ordering::Relaxed);
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+        tokio::spawn(all).await.unwrap();
+    }
+
+    /// The turns that the other task had before each of some messages that are there at once, each of so many bytes.
+    async fn before_messages(count: usize, bytes: usize) -> Vec<usize> {
+        let turns = Self::default();
+        let byway = Byway::new(Settings::default(), turns.clone()).unwrap();
+        let message = Deflater::new(15).compress(&vec![0; bytes]).unwrap();
+        let head = [0xc2, 0xfe, (message.len() >> 8) as u8, message.len() as u8, 0, 0, 0, 0];
+        let (ours, mut client) = duplex(64 * 1024);
+        client.write_all(&[&head, &*message].concat().repeat(count)).await.unwrap();
+        let limits = move || Limits { message: bytes, frame: bytes, ..Limits::default() };
+        upgrade_to(&byway, move || Decoder::new(limits(), Compression::Deflate), async {
+            Some(Io::Stream(Box::new(ours)))
+        });
+        turns.take_part(count).await;
+        turns.before_each.lock().split_off(0)
+    }
+}
+
+#[tokio::test]
+async fn after_each_message_that_inflates_to_a_turn_s_worth_others_have_theirs() {
+    let turns = Turns::before_messages(32, 128 * 1024).await;
+    assert!(turns[1..].iter().all(|turns| *turns > 0), "{turns:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_inflates_to_many_turns_worth_takes_as_many() {
+    let turns = Turns::before_messages(1, 4 << 20).await;
+    assert!(turns[0] >= 4, "{turns:?}");
 }

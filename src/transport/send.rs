@@ -3,7 +3,7 @@
 use super::exchange::Exchange;
 use super::respond;
 use crate::model::fields;
-use crate::node::Lookup;
+use crate::node::{Lookup, Rejected};
 use crate::protocol::sockjs::{PayloadError, parse_array};
 use bytes::Bytes;
 use http::StatusCode;
@@ -25,26 +25,22 @@ async fn send(mut exchange: Exchange, payload: fn(&Exchange, Bytes) -> Bytes, ta
         Ok(body) => payload(&exchange, body),
         Err(response) => return response,
     };
-    let response = deliver(&exchange, &body).await.err().unwrap_or(taken);
+    let response = deliver(&exchange, body).await.err().unwrap_or(taken);
     exchange.finish(response)
 }
 
-async fn deliver(exchange: &Exchange, payload: &[u8]) -> Result<(), Response> {
-    let settings = &exchange.node.settings;
-    let messages = parse_array(payload, settings.sockjs.max_messages_per_request).map_err(refusal)?;
-    if messages.iter().any(|message| message.len() > settings.limits.max_message_bytes) {
-        return Err(respond::text(StatusCode::PAYLOAD_TOO_LARGE, "Message too big."));
-    }
+/// What is not handled is not said to be taken: a session that was lost meanwhile is as unknown as one that was lost before.
+async fn deliver(exchange: &Exchange, payload: Bytes) -> Result<(), Response> {
+    let messages = parse_array(payload, exchange.node.settings.limits.max_message_bytes).map_err(refusal)?;
     match exchange.node.lookup(&exchange.session, exchange.principal()) {
-        Lookup::Found(cell) => exchange.node.deliver(&cell, messages).await,
-        Lookup::Lost | Lookup::Foreign | Lookup::Unknown => return Err(respond::not_found()),
+        Lookup::Found(cell) => exchange.node.deliver(&cell, messages).await.map_err(|Rejected| respond::not_found()),
+        Lookup::Lost | Lookup::Foreign | Lookup::Unknown => Err(respond::not_found()),
     }
-    Ok(())
 }
 
 fn refusal(error: PayloadError) -> Response {
     let status = match error {
-        PayloadError::TooMany => StatusCode::PAYLOAD_TOO_LARGE,
+        PayloadError::TooBig => StatusCode::PAYLOAD_TOO_LARGE,
         PayloadError::Expected | PayloadError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
     };
     respond::text(status, error.to_string())

@@ -51,7 +51,7 @@ fn open(exchange: Exchange, transport: Transport) -> Response {
     let mut opening = exchange.opening(transport);
     opening.protocol = agreed.protocol.as_deref().map(Into::into);
     let decoder = decoder(&exchange.node, agreed.compression());
-    let sockjs = kind.sockjs.then_some(exchange.node.settings.sockjs.max_messages_per_request);
+    let sockjs = kind.sockjs;
     exchange.node.upgrade(
         opening,
         kind,

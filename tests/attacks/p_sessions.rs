@@ -1,17 +1,17 @@
 //! P7 to P11: payloads, and sessions that are unknown, closed, abandoned, somebody else's, or cut into many responses.
 
-use super::alone::{alone, leaves_nothing_behind};
+use super::alone::{alone, leaves_nothing_behind, resident};
 use super::http::{Wire, answers, get, post, request};
 use super::socket::Socket;
 use super::target::{Echo, Target, eventually, unique};
 use crate::support::TestServer;
-use byway::{Byway, Principal, Settings};
+use byway::{Byway, Handler, Message, Principal, SessionHandle, Settings};
 use poem::{EndpointExt, Request, Route};
 use std::time::Duration;
 
 const EXPECTED: &str = "Payload expected.";
 const BROKEN: &str = "Broken JSON encoding.";
-const TOO_MANY: &str = "Too many messages in one request.";
+const UNKNOWN: &str = "404 Error: Page not found\n";
 
 fn payloads() -> Vec<(String, u16, &'static str)> {
     let mega = 1 << 20;
@@ -46,14 +46,14 @@ fn payloads() -> Vec<(String, u16, &'static str)> {
         ("[".repeat(mega), 500, EXPECTED),
         ("{\"a\":".repeat(mega / 4), 500, EXPECTED),
         (format!("[\"x\",{}", "[".repeat(mega)), 500, EXPECTED),
-        (format!("[{}\"\"]", "\"\",".repeat(1_000_000)), 413, TOO_MANY),
-        (format!("[{}\"\"]", "\"\",".repeat(1000)), 413, TOO_MANY),
-        (format!("[{}{}", "\"\",".repeat(1001), "[".repeat(mega)), 500, BROKEN),
-        (format!("[{}{}]", "\"\",".repeat(1001), "[".repeat(mega) + &"]".repeat(mega)), 413, TOO_MANY),
+        (format!("[{}\"\"]", "\"\",".repeat(1_000_000)), 404, UNKNOWN),
+        (format!("[{}{}", "\"\",".repeat(1001), "[".repeat(mega)), 500, EXPECTED),
+        (format!("[{}{}]", "\"\",".repeat(1001), "[".repeat(mega) + &"]".repeat(mega)), 500, EXPECTED),
+        (format!("[{}\"\"", "\"\",".repeat(1001)), 500, BROKEN),
         (format!("[\"{}\"]", "x".repeat(9 * mega)), 413, "Message too big."),
-        (format!("[\"{}\"]", "\\u0000".repeat(mega)), 404, "404 Error: Page not found\n"),
-        (format!("{}[]", " ".repeat(mega)), 404, "404 Error: Page not found\n"),
-        (own("[]"), 404, "404 Error: Page not found\n"),
+        (format!("[\"{}\"]", "\\u0000".repeat(mega)), 404, UNKNOWN),
+        (format!("{}[]", " ".repeat(mega)), 404, UNKNOWN),
+        (own("[]"), 404, UNKNOWN),
     ]
 }
 
@@ -87,6 +87,39 @@ async fn p7_bytes_that_are_no_utf8_get_a_complete_answer() {
         assert!(matches!(answer.status, 404 | 500) && answer.complete, "{}: {answer:?}", bad.escape_ascii());
     }
     target.survives().await;
+}
+
+/// What the application has not handled waits as it came. Taken apart, these messages would need 7 MB.
+#[test]
+fn p7_as_many_messages_as_fit_in_a_body_cost_no_more_memory_than_its_bytes() {
+    alone(
+        "attacks::p_sessions::p7_as_many_messages_as_fit_in_a_body_cost_no_more_memory_than_its_bytes",
+        "true",
+        async {
+            const SESSIONS: usize = 10;
+            let server = TestServer::start(Settings::default(), Idle).await;
+            let target = Target::over(server);
+            let messages = (512 * 1024 - 4) / 3;
+            let body = format!("[{}\"\"]", "\"\",".repeat(messages - 1));
+            let before = resident();
+            for _ in 0..SESSIONS {
+                let session = unique("full");
+                assert_eq!(target.answer(post(&format!("/e/000/{session}/xhr"), "")).await.text(), "o\n");
+                assert_eq!(target.answer(post(&format!("/e/000/{session}/xhr_send"), &body)).await.status, 204);
+            }
+            let each = resident().saturating_sub(before) / SESSIONS;
+            assert!(each < 4 * body.len(), "{each} bytes each");
+        },
+    );
+}
+
+/// An application that is at work for ever with what it got first.
+struct Idle;
+
+impl Handler for Idle {
+    async fn message(&self, _: &SessionHandle, _: Message) {
+        std::future::pending().await
+    }
 }
 
 /// By default a body of 512 KiB is the limit, so most of the above is not even read.

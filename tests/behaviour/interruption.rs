@@ -1,11 +1,14 @@
 //! How a session ends when its client goes without a word.
 
-use crate::stage::{GONE, Plan};
+use crate::stage::{GONE, Plan, until};
 use crate::support::client::http::{Http, request};
+use crate::support::client::websocket::{TEXT, frame};
 use crate::support::client::{Event, Leave};
 use byway::{Disconnect, SendError, Transport};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
 
 async fn leaving_ends_the_session(row: Transport, how: Leave) {
     let mut stage = Plan::new(row).start();
@@ -86,4 +89,33 @@ pub async fn a_request_is_no_receiver_before_its_body_has_ended(row: Transport) 
     client.send(&["x"]).await;
     assert_eq!(client.message().await, "x");
     assert!(session.is_open());
+}
+
+/// The server finds out while it is at work with the first of its messages, because it cannot write.
+pub async fn what_a_client_sent_before_it_left_is_handled(row: Transport) {
+    const MESSAGES: usize = 1000;
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let plan = Plan::new(row).on_message(move |_, _| {
+        let held = Arc::clone(&held);
+        Box::pin(async move { held.acquire().await.unwrap().forget() })
+    });
+    let mut stage = plan.start();
+    let (mut client, session) = stage.open().await;
+    let (first, rest) = match row {
+        Transport::Websocket => ("[\"0\",\"0\"]", "[\"0\",\"0\"]"),
+        _ => ("0", "0"),
+    };
+    let frames = [frame(TEXT, first.as_bytes()), frame(TEXT, rest.as_bytes()).repeat(MESSAGES - 1)].concat();
+    client.socket.as_mut().unwrap().http.write(&frames).await;
+    assert_eq!(stage.message().await, "0");
+    client.leave(Leave::Close).await;
+    until(|| session.send("x") == Err(SendError::Closed)).await;
+    gate.add_permits(2 * MESSAGES);
+    let expected = if row == Transport::Websocket { 2 * MESSAGES } else { MESSAGES };
+    for _ in 1..expected {
+        assert_eq!(stage.message().await, "0");
+    }
+    assert_eq!(stage.ended().await, GONE);
+    stage.is_over().await;
 }

@@ -142,11 +142,13 @@ macro_rules! sockets {
                 a_client_s_close_frame_is_answered_in_kind_and_told_once
                 a_client_s_close_frame_without_a_code_is_1005
                 a_client_that_does_not_answer_the_close_is_let_go
+                a_client_that_took_nothing_and_reads_again_is_told_why_it_was_closed
             }
             heartbeats {
                 a_peer_that_answers_no_ping_is_closed
                 a_peer_that_answers_pings_stays
             }
+            interruption { what_a_client_sent_before_it_left_is_handled }
             limits { bursts_beyond_the_queue_reach_a_client_that_reads }
             groups { bursts_of_publications_beyond_the_queue_reach_a_client_that_reads }
         }
@@ -178,11 +180,14 @@ macro_rules! http {
                 a_post_that_begins_after_another_s_answer_comes_later
                 a_post_to_an_unknown_session_is_404_and_opens_none
                 posts_wait_for_a_full_inbox_and_lose_nothing
+                a_batch_larger_than_the_inbox_is_taken_whole_and_in_order
+                what_was_answered_before_and_behind_the_end_of_the_receiver_is_handled
+                what_is_not_handled_any_more_is_not_said_to_be_taken
             }
             limits {
                 a_queue_is_bounded_in_messages
                 a_queue_is_bounded_in_bytes
-                too_large_a_body_and_too_many_messages_are_413
+                too_large_a_body_is_413_and_many_messages_are_not
             }
             absence {
                 a_second_receiver_is_refused_and_the_first_stays

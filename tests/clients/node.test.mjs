@@ -63,6 +63,15 @@ for (const version of clientVersions) {
         assertConversation(report, { transport, sent: bigMessages, close: goAway });
       });
 
+      // While the first is on its way the others gather, and the client sends all of them in one request. Their echoes
+      // must fit into what may wait for a client between two polls.
+      test(`${transport} echoes 4,000 messages that were sent in one go`, { timeout: TEST_MS }, async () => {
+        const many = Array.from({ length: 4000 }, (_, i) => `message ${i}`);
+        const report = await talk('/echo', transport, { messages: many, closeWith: [3001, 'enough'] });
+        const close = { code: 3001, reason: 'enough', wasClean: true };
+        assertConversation(report, { transport, sent: many, close });
+      });
+
       test(`${transport} sees a server close at once on open with code and reason`, { timeout: TEST_MS }, async () => {
         assertConversation(await talk('/close', transport), { transport, close: goAway });
       });

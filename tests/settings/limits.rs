@@ -38,7 +38,7 @@ async fn a_body_takes_no_longer_than_the_file_says() {
 #[tokio::test]
 async fn as_many_messages_wait_for_the_application_as_the_file_says() {
     let mut backend = Backend::start(|_| Answer::Never).await;
-    let limits = "endpoints.e.limits.inbox_messages = 1\nendpoints.e.sockjs.max_messages_per_request = 1";
+    let limits = "endpoints.e.limits.inbox_messages = 1";
     let stage = hooks::serve(&backend, &format!("hooks.app = true\nhooks.timeout = \"60s\"\n{limits}"));
     let mut client = StompClient::connect(stage.client(Transport::Xhr), &[]).await;
     client.publish("/app/a", "with the application").await;

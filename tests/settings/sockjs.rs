@@ -53,14 +53,6 @@ async fn info_sends_clients_where_the_file_says() {
 }
 
 #[tokio::test]
-async fn a_request_carries_as_many_messages_as_the_file_says() {
-    let stage = echo("endpoints.e.sockjs.max_messages_per_request = 2");
-    assert_eq!(stage.post("/e/000/s/xhr", "").await.body, "o\n");
-    assert_eq!(stage.post("/e/000/s/xhr_send", r#"["a","b"]"#).await.status(), 204);
-    assert_eq!(stage.post("/e/000/s/xhr_send", r#"["a","b","c"]"#).await.status(), 413);
-}
-
-#[tokio::test]
 async fn a_lost_session_is_remembered_as_long_as_the_file_says() {
     let stage = echo("endpoints.e.session.disconnect_delay = \"50ms\"\nendpoints.e.sockjs.remember_lost = \"50ms\"");
     assert_eq!(stage.post("/e/000/s/xhr", "").await.body, "o\n");

@@ -1,9 +1,11 @@
 //! The server goes, or breaks down.
 
-use crate::support::stage::Plan;
+use crate::support::client::{Kind, Leave, kind};
+use crate::support::gate::{Gate, SlowAuthorizer};
+use crate::support::stage::{Plan, until};
 use crate::support::stomp::{Heard, StompClient};
 use byway::messaging::{Messages, Text};
-use byway::{Disconnect, Transport};
+use byway::{Disconnect, SendError, SessionHandle, Transport};
 use std::time::Duration;
 
 pub async fn a_drain_tells_every_client_that_the_server_goes(row: Transport) {
@@ -48,6 +50,56 @@ pub async fn a_transport_that_closes_ends_the_session(row: Transport) {
     let mut stage = Plan::new(row).start();
     let mut client = StompClient::connect(stage.client(), &[]).await;
     client.client.park().await;
-    client.client.leave(crate::support::client::Leave::HalfClose).await;
+    client.client.leave(Leave::HalfClose).await;
     assert_eq!(stage.ended().await, Disconnect::INTERRUPTED);
+}
+
+/// The client is lost while the server asks whether it may send the first of its messages.
+pub async fn what_a_client_sent_before_it_was_lost_is_published(row: Transport) {
+    let gate = Gate::new();
+    let slow = SlowAuthorizer(gate.clone());
+    let mut stage = Plan::new(row).stomp(|stomp| stomp.authorizer(slow)).start();
+    let mut listener = stage.connect().await;
+    gate.let_in();
+    listener.subscribe("0", "/topic/a", &[]).await;
+    gate.arrival().await;
+    let mut client = stage.connect().await;
+    let session = stage.server.byway.sessions().into_iter().max_by_key(SessionHandle::id).unwrap();
+    client.client.park().await;
+    for body in ["1", "2", "3"] {
+        client.publish("/topic/a", body).await;
+    }
+    gate.arrival().await;
+    client.client.leave(Leave::Close).await;
+    match kind(row) {
+        // Nothing is read meanwhile, so it is found out by writing.
+        Kind::Socket => until(|| session.send("\n") == Err(SendError::Closed)).await,
+        Kind::Stream | Kind::Poll => until(|| !session.is_open()).await,
+    }
+    for body in ["1", "2", "3"] {
+        gate.let_in();
+        assert_eq!(listener.body().await, body);
+    }
+    assert_eq!(stage.ended().await, Disconnect::INTERRUPTED);
+}
+
+/// What may not be done any more is not done, however long before it was sent.
+pub async fn what_a_client_sent_before_it_was_sent_away_is_not_published(row: Transport) {
+    let slow = Gate::new();
+    let authorizer = SlowAuthorizer(slow.clone());
+    let stage = Plan::new(row).tokens().stomp(|stomp| stomp.authorizer(authorizer)).start();
+    let mut listener = stage.connect_as("grace").await;
+    slow.let_in();
+    listener.subscribe("0", "/topic/a", &[]).await;
+    slow.arrival().await;
+    let mut client = stage.connect_as("ada").await;
+    client.client.park().await;
+    client.publish("/topic/a", "1").await;
+    client.publish("/topic/a", "2").await;
+    slow.arrival().await;
+    assert_eq!(stage.messenger.disconnect_user("ada", &Disconnect::REVOKED), 1);
+    (0..10).for_each(|_| slow.let_in());
+    client.closes(&Disconnect::REVOKED).await;
+    stage.messenger.send_payload("/topic/a", Text("the only one".into())).unwrap();
+    assert_eq!(listener.body().await, "the only one");
 }

@@ -171,6 +171,8 @@ macro_rules! every {
                 a_drain_tells_every_client_that_the_server_goes
                 a_panic_ends_its_own_session_and_what_that_held_goes_to_others
                 a_transport_that_closes_ends_the_session
+                what_a_client_sent_before_it_was_lost_is_published
+                what_a_client_sent_before_it_was_sent_away_is_not_published
             }
         }
     };

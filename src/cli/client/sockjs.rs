@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn the_server_reads_what_is_sent() {
         let message = "a \"quoted\"\n\u{2028} message";
-        let parsed = server::parse_array(encode(message).as_bytes(), 1);
+        let parsed = server::parse_array(encode(message).into(), usize::MAX).map(Vec::from_iter);
         assert_eq!(parsed, Ok(vec![message.into()]));
     }
 

@@ -22,8 +22,9 @@ impl StompSpeaker {
         let (login, passcode) = (connect.login.clone(), connect.passcode.clone());
         let known = self.client.principal();
         let identity = self.identify(headers, (login, passcode), known).await?;
-        // Whoever has waited for keys may have been sent away meanwhile.
-        match session.is_open() {
+        // Whoever has waited for keys may have been sent away meanwhile. What a client has sent behind its CONNECT counts also
+        // when it has left since.
+        match session.is_heard() {
             true => self.admit(session, &connect, identity).await,
             false => Ok(()),
         }

@@ -66,7 +66,7 @@ impl StompSpeaker {
     async fn receive(&mut self, session: &SessionHandle, message: Message) {
         self.connection.receive(message);
         let mut frames = false;
-        while session.is_open() && !self.parted {
+        while session.is_heard() && !self.parted {
             let event = match self.connection.next_event() {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
@@ -130,7 +130,7 @@ impl StompSpeaker {
         let receipt = action.receipt().cloned();
         let done = match action {
             Action::Send(send) => match self.check(send).await {
-                Ok(checked) if session.is_open() => self.carry_out_send(session, checked, receipt.as_ref()).await,
+                Ok(checked) if session.is_heard() => self.carry_out_send(session, checked, receipt.as_ref()).await,
                 // It was sent away while somebody was asked, who can be slow.
                 Ok(_) => Err(Refusal::KnownToClient),
                 Err(refusal) => Err(refusal),

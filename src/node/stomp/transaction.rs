@@ -46,7 +46,7 @@ impl StompSpeaker {
         receipt: Option<&ByteString>,
     ) -> Result<(), Refusal> {
         let Prepared { asked, mut steps, acks } = self.prepare_all(actions).await?;
-        still_open(session)?;
+        still_heard(session)?;
         self.check_acks(&acks)?;
         if !asked.is_empty() {
             let checked = self.shared.broker.check_all(&mut steps, self.account(session));
@@ -54,7 +54,7 @@ impl StompSpeaker {
         }
         for checked in asked {
             self.carry_out_send(session, checked, receipt).await?;
-            still_open(session)?;
+            still_heard(session)?;
         }
         let taken = self.shared.broker.publish_all_in_turn(&mut steps, self.account(session)).await;
         taken.map_err(|refused| about(refused, &steps))?;
@@ -92,8 +92,8 @@ impl StompSpeaker {
     }
 }
 
-fn still_open(session: &SessionHandle) -> Result<(), Refusal> {
-    if session.is_open() { Ok(()) } else { Err(Refusal::KnownToClient) }
+fn still_heard(session: &SessionHandle) -> Result<(), Refusal> {
+    if session.is_heard() { Ok(()) } else { Err(Refusal::KnownToClient) }
 }
 
 fn about(Refused { error, at }: Refused, steps: &[Step]) -> Refusal {

@@ -1,7 +1,7 @@
 //! JSON strings as SockJS writes and reads them.
 
 use bytestring::ByteString;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// Appends `text` to `out` as a JSON string that every SockJS client can read.
 ///
@@ -59,6 +59,9 @@ fn push_units(out: &mut String, c: char) {
 
 /// One item of a client's array: a JSON string.
 pub(super) trait Item: for<'de> serde::Deserialize<'de> {
+    /// What is left of one that is looked at and not kept: its length in bytes.
+    type Length: for<'de> serde::Deserialize<'de> + Into<usize>;
+
     fn into_text(self) -> ByteString;
 }
 
@@ -68,6 +71,8 @@ pub(super) trait Item: for<'de> serde::Deserialize<'de> {
 pub(super) struct StrictString(String);
 
 impl Item for StrictString {
+    type Length = StrictLength;
+
     fn into_text(self) -> ByteString {
         self.0.into()
     }
@@ -81,6 +86,8 @@ impl Item for StrictString {
 pub(super) struct LenientString(ByteString);
 
 impl Item for LenientString {
+    type Length = LenientLength;
+
     fn into_text(self) -> ByteString {
         self.0
     }
@@ -103,7 +110,7 @@ struct LenientVisitor;
 impl serde::de::Visitor<'_> for LenientVisitor {
     type Value = LenientString;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON string")
     }
 
@@ -113,6 +120,54 @@ impl serde::de::Visitor<'_> for LenientVisitor {
             Err(_) => ByteString::from(replace_surrogates(bytes)),
         };
         Ok(LenientString(text))
+    }
+}
+
+/// The length of a string that is what JSON says.
+pub(super) struct StrictLength(usize);
+
+/// The length of a string as it is read leniently: U+FFFD has as many bytes as a lone surrogate in WTF-8.
+pub(super) struct LenientLength(usize);
+
+impl<'de> serde::Deserialize<'de> for StrictLength {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(LengthVisitor).map(Self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for LenientLength {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(LengthVisitor).map(Self)
+    }
+}
+
+impl From<StrictLength> for usize {
+    fn from(StrictLength(length): StrictLength) -> Self {
+        length
+    }
+}
+
+impl From<LenientLength> for usize {
+    fn from(LenientLength(length): LenientLength) -> Self {
+        length
+    }
+}
+
+struct LengthVisitor;
+
+impl serde::de::Visitor<'_> for LengthVisitor {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<usize, E> {
+        Ok(text.len())
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<usize, E> {
+        Ok(bytes.len())
     }
 }
 

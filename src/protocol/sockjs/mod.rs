@@ -18,7 +18,7 @@ pub use envelope::{EVENTSOURCE_PRELUDE, Envelope, htmlfile_prelude, xhr_streamin
 pub use iframe::iframe_page;
 pub use info::Info;
 pub use path::{MAX_ID, SockJsPath};
-pub use payload::{PayloadError, parse_array, parse_frame};
+pub use payload::{Batch, PayloadError, parse_array, parse_frame};
 
 /// The body of the greeting, `GET` on the endpoint itself.
 pub const GREETING: &str = "Welcome to SockJS!\n";

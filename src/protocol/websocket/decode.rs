@@ -72,6 +72,18 @@ impl Decoder {
         self.carried > 0 || self.frame.is_some() || self.message.is_some()
     }
 
+    /// How many bytes the message under way has so far, after inflating.
+    #[must_use]
+    pub fn arrived(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.len())
+    }
+
+    /// Whether a few bytes of input can become many.
+    #[must_use]
+    pub fn inflates(&self) -> bool {
+        self.compression == Compression::Deflate
+    }
+
     /// Takes what `input` has of one frame.
     fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Event>), Error> {
         let (mut frame, start) = match self.frame.take() {

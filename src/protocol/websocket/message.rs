@@ -24,6 +24,11 @@ impl Message {
         Self { body, inflater: compressed.then(Inflater::new), frames: 1, limits }
     }
 
+    /// What has arrived so far.
+    pub(super) fn len(&self) -> usize {
+        self.body.len()
+    }
+
     /// Bytes of payload that the next frame may bring. What is compressed is measured only when it
     /// is inflated.
     pub(super) fn room(&self) -> usize {
