@@ -32,6 +32,10 @@ pub enum Command {
         /// Print every setting that is in force, and where it came from
         #[arg(short, long)]
         verbose: bool,
+        /// Say which claims the configuration asks for that no token in this file has: tokens, one in a line, or claims in JSON;
+        /// - reads stdin. May be given several times. Signatures and times are not looked at
+        #[arg(long = "token", value_name = "FILE")]
+        tokens: Vec<PathBuf>,
     },
     /// Print a new key for the HTTP API, and the hash of it that goes into the configuration
     Key,
@@ -126,6 +130,7 @@ Examples:
   byway --listen 0.0.0.0:443 \\
         --tls-certificate chain.pem --tls-key key.pem
   byway check --config byway.toml --verbose    Show what is in force, and where it came from
+  byway check --token token.txt                Say which claims of rules no token in the file has
   byway token --subject ada --claim roles=admin --ttl 8h
   byway publish /topic/news 'It works'
   byway subscribe /topic/news --transport feed_lines

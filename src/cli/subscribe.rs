@@ -1,7 +1,7 @@
 //! `byway subscribe`
 
 use super::arguments::{ServerArguments, SubscribeArguments};
-use super::client::{Beginning, Credentials, Failure, Heard, Protocol, Subscription, Target, Wanted};
+use super::client::{Beginning, Credentials, Failure, Heard, Protocol, Subscription, Target, Wanted, seen};
 use super::signals::Signals;
 use bytes::Bytes;
 use byway::{Secret, Transport};
@@ -175,12 +175,10 @@ async fn reader_is_gone() {
 /// ENXIO: why a pipe that nobody reads cannot be opened (fifo(7)).
 const NO_READER: i32 = 6;
 
-/// A publisher could otherwise write commands to the reader's terminal.
+/// A publisher could otherwise write commands to the reader's terminal, or text that reads as another.
 fn harmless(line: &[u8]) -> Bytes {
-    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    let plain =
-        String::from_utf8_lossy(line).chars().map(|c| if is_plain(c) { c } else { '\u{fffd}' }).collect::<String>();
-    plain.into()
+    let plain = |c: char| if matches!(c, '\n' | '\t') { c } else { seen(c) };
+    String::from_utf8_lossy(line).chars().map(plain).collect::<String>().into()
 }
 
 fn complain(text: &str) {

@@ -4,11 +4,13 @@
 
 mod error;
 mod load;
+mod samples;
 mod security;
 mod validate;
 
 pub use error::{ConfigError, Problem};
 pub use load::{Flag, Loaded, Origin};
+pub use samples::Samples;
 pub use security::Security;
 pub use validate::Parts;
 

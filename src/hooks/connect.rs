@@ -50,9 +50,6 @@ enum Verdict {
     Refused(Option<ByteString>),
 }
 
-/// The longest name of a user in bytes.
-const MAX_NAME: usize = 256;
-
 /// A hundred years: more than any session, and not more than clocks can hold.
 const MAX_SECONDS: u64 = 100 * 365 * 24 * 60 * 60;
 
@@ -141,9 +138,7 @@ fn read(answer: &Response<Bytes>, known: Option<&Principal>) -> Result<Verdict, 
 
 fn check(told: Told, known: Option<&Principal>) -> Result<Told, String> {
     let Some(user) = &told.user else { return Ok(told) };
-    if user.is_empty() || user.len() > MAX_NAME {
-        return Err(format!("the backend names a user of {} bytes; expected 1 to {MAX_NAME}", user.len()));
-    }
+    Principal::parse(&**user).map_err(|error| format!("the backend names nobody: {error}"))?;
     match known.is_none_or(|known| known.name() == user) {
         true => Ok(told),
         false => Err("the backend names another user than the token".to_owned()),
@@ -167,13 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn the_backend_names_a_user_of_bounded_length_and_none_but_the_tokens() {
+    fn the_backend_names_a_user_whom_somebody_can_be_and_none_but_the_tokens() {
         let ada = Principal::new("ada");
         let told = |user: &str| Told { user: Some(user.to_owned()), ..Told::default() };
-        for good in ["ada", &"x".repeat(MAX_NAME)] {
+        for good in ["ada", &"x".repeat(Principal::MAX_NAME)] {
             assert!(check(told(good), None).is_ok(), "{good}");
         }
-        for bad in ["", &"x".repeat(MAX_NAME + 1)] {
+        for bad in ["", &"x".repeat(Principal::MAX_NAME + 1), "a\nb", "a\u{1b}b"] {
             assert!(check(told(bad), None).is_err(), "{bad}");
         }
         assert!(check(told("ada"), Some(&ada)).is_ok() && check(told("bob"), Some(&ada)).is_err());

@@ -6,7 +6,7 @@ use super::{
     Client, ErrorKind, Event, Flow, Inbound, Interceptor, Kind, MessageError, MessagingSettings, Messenger,
     OccupancyListeners, Outbound, Outcome, OutgoingDelivery, Reply, Request, Result, States,
 };
-use crate::model::{Destination, Publication};
+use crate::model::{Destination, Publication, visible};
 use std::error::Error;
 use std::fmt;
 use std::mem::discriminant;
@@ -134,7 +134,8 @@ fn no_handler(request: &Request) -> MessageError {
 
 /// An own fault is in the log with where it comes from; what a client did wrong only where somebody looks for it.
 fn log(error: &MessageError, client: &Client, destination: Option<&Destination>) {
-    let (session, destination) = (client.id(), destination.map_or("", Destination::as_str));
+    let (session, destination) = (client.id(), visible(destination.map_or("", Destination::as_str)));
+    let destination = &*destination;
     match (error.kind(), error.source()) {
         (ErrorKind::Internal, Some(source)) => {
             let error: &dyn Error = source;

@@ -1,6 +1,7 @@
 //! The words that every layer shares. Nothing here does anything.
 
 mod ack;
+mod claims;
 mod destination;
 mod disconnect;
 pub mod duration;
@@ -12,17 +13,20 @@ mod publication;
 mod secret;
 mod settings_error;
 mod transport;
+mod visible;
 
 pub use ack::AckMode;
+pub use claims::{Claims, claim_has, claim_names, find_claim};
 pub use destination::{Destination, DestinationError, DestinationPattern};
 pub use disconnect::{CloseCodeError, Disconnect};
 pub use headers::Headers;
 pub use message::Message;
-pub use principal::{Claims, Principal};
+pub use principal::{NameError, Principal};
 pub use publication::Publication;
 pub use secret::Secret;
 pub use settings_error::SettingsError;
 pub use transport::Transport;
+pub use visible::{is_invisible, visible};
 
 /// Names a session for as long as the process lives. It is for logs and for the application, and no secret: knowing
 /// it opens nothing.

@@ -1,6 +1,6 @@
 //! Who a client is: what it shows, who decides, and how a refusal reads.
 
-use crate::model::{Disconnect, Headers, Principal, Secret, SessionId, Transport};
+use crate::model::{Disconnect, Headers, NameError, Principal, Secret, SessionId, Transport};
 use bytestring::ByteString;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -107,6 +107,8 @@ pub enum AuthError {
     Missing(&'static str),
     /// A claim is not of the kind that it has to be.
     Invalid(&'static str),
+    /// Nobody can be called what the token, or whoever was asked, says.
+    Name(NameError),
     /// `exp` is over.
     Expired,
     /// `nbf` is to come.
@@ -160,6 +162,7 @@ impl fmt::Display for AuthError {
             Self::Signature => "the token's signature is wrong",
             Self::Missing(claim) => return write!(f, "the token has no {claim}"),
             Self::Invalid(claim) => return write!(f, "the token's {claim} is malformed"),
+            Self::Name(error) => return write!(f, "nobody is meant: {error}"),
             Self::Expired => "the token has expired",
             Self::NotYetValid => "the token is not valid yet",
             Self::WrongIssuer => "the token has the wrong issuer",

@@ -1,9 +1,10 @@
 //! An ordered table of who may do what, and where.
 
 use super::{Access, Action, Authorizer, Decision};
-use crate::model::{Destination, DestinationPattern, Principal, SettingsError};
+use crate::model::{Destination, DestinationPattern, Principal, SettingsError, claim_names};
 use futures_util::future::BoxFuture;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -17,7 +18,7 @@ pub struct RuleSettings {
     #[serde(default)]
     pub action: ActionSetting,
     /// Where: a destination, in which a segment may be `*`, `{name}` (the caller's own name) or `{claim:tenant}` (the
-    /// caller's own claim of that name), and the last one `**`.
+    /// caller's own claim of that name or path; where it is a list, each of its values), and the last one `**`.
     pub destination: String,
     /// What becomes of it.
     pub effect: Effect,
@@ -63,7 +64,8 @@ impl Who {
         Self::User(User { user: name.into() })
     }
 
-    /// Those whose claim is this text, or a list or a text of words that has it.
+    /// Those whose claim is this text, or a list or a text of words that has it. A path with dots reaches into claims:
+    /// `realm_access.roles`. Numbers and booleans are compared by their JSON text.
     pub fn claim(claim: impl Into<String>, value: impl Into<String>) -> Self {
         Self::Claim(Claim { claim: claim.into(), value: value.into() })
     }
@@ -93,10 +95,20 @@ pub struct User {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// The claim.
+    /// The claim: its name, or a path of names with dots between them.
     pub claim: String,
-    /// The text.
+    /// The text; a number or a boolean is its JSON text.
+    #[serde(deserialize_with = "scalar")]
     pub value: String,
+}
+
+/// A text, a number or a boolean, as text.
+fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        scalar @ (Value::Bool(_) | Value::Number(_)) => Ok(scalar.to_string()),
+        _ => Err(D::Error::custom("expected a text, a number, true or false")),
+    }
 }
 
 /// What a rule is about.
@@ -158,6 +170,16 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// The claims that rules ask for, each with the rule's number, counted from 1.
+    pub fn claims(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.0.iter().enumerate().flat_map(|(at, rule)| {
+            let of_who = if let Who::Claim(Claim { claim, .. }) = &rule.who { Some(claim.as_str()) } else { None };
+            of_who.into_iter().chain(rule.destination.claims()).map(move |claim| (at + 1, claim))
+        })
+    }
+}
+
 impl Authorizer for Rules {
     fn authorize<'a>(&'a self, access: Access<'a>) -> BoxFuture<'a, Decision> {
         Box::pin(std::future::ready(self.decide(access)))
@@ -173,7 +195,7 @@ impl Rule {
     fn matches(&self, access: &Access<'_>) -> bool {
         self.action.includes(access.action)
             && self.who.includes(access.principal)
-            && self.destination.of(access.principal).is_some_and(|mine| match self.effect {
+            && self.destination.of(access).is_some_and(|mine| match self.effect {
                 Effect::Allow => mine.covers(access.target),
                 Effect::Deny => mine.intersects(access.target),
             })
@@ -222,36 +244,63 @@ impl Template {
             return DestinationPattern::parse(text).map(Self::Fixed).map_err(|error| format!("\"{text}\": {error}"));
         }
         let rest = text.strip_prefix('/').ok_or_else(|| format!("\"{text}\": a destination begins with a slash"))?;
-        let segments: Vec<_> = rest.split('/').map(Segment::new).collect();
+        let segments: Vec<_> = split(rest).into_iter().map(Segment::new).collect();
         let template = Self::Filled(segments);
         // Whatever is wrong with the rest of it is wrong for everybody.
-        let sample = template.fill(|_| Some("x".into())).unwrap_or_default();
+        let sample = template.fill(|_, _| Some("x".into())).unwrap_or_default();
         DestinationPattern::parse(sample).map(|_| template).map_err(|error| format!("\"{text}\": {error}"))
     }
 
-    /// The pattern for this caller; none where the caller has no such name or claim, or one that no segment can be.
-    fn of(&self, principal: Option<&Principal>) -> Option<Cow<'_, DestinationPattern>> {
-        match self {
-            Self::Fixed(pattern) => Some(Cow::Borrowed(pattern)),
-            Self::Filled(_) => {
-                let principal = principal?;
-                let text = self.fill(|segment| segment.of(principal).filter(|value| is_one_segment(value)))?;
-                DestinationPattern::parse(text).ok().map(Cow::Owned)
-            }
-        }
+    /// The pattern for this caller, as far as it can be about what is asked for; none where the caller has no such name or
+    /// claim, or one that no segment can be.
+    fn of(&self, access: &Access<'_>) -> Option<Cow<'_, DestinationPattern>> {
+        let Self::Filled(_) = self else { return self.fixed().map(Cow::Borrowed) };
+        let principal = access.principal?;
+        let text = self.fill(|at, segment| segment.of(principal).find(|value| is_meant(access.target, at, value)))?;
+        DestinationPattern::parse(text).ok().map(Cow::Owned)
     }
 
-    fn fill<'a>(&'a self, value: impl Fn(&'a Segment) -> Option<Cow<'a, str>>) -> Option<String> {
+    fn fixed(&self) -> Option<&DestinationPattern> {
+        if let Self::Fixed(pattern) = self { Some(pattern) } else { None }
+    }
+
+    /// The claims that callers need who are to be meant.
+    fn claims(&self) -> impl Iterator<Item = &str> {
+        let segments = if let Self::Filled(segments) = self { segments.as_slice() } else { &[] };
+        segments
+            .iter()
+            .filter_map(|segment| if let Segment::Claim(claim) = segment { Some(claim.as_str()) } else { None })
+    }
+
+    fn fill<'a>(&'a self, value: impl Fn(usize, &'a Segment) -> Option<Cow<'a, str>>) -> Option<String> {
         let Self::Filled(segments) = self else { return None };
-        segments.iter().try_fold(String::new(), |mut text, segment| {
+        segments.iter().enumerate().try_fold(String::new(), |mut text, (at, segment)| {
             text.push('/');
             match segment {
                 Segment::Fixed(fixed) => text.push_str(fixed),
-                placeholder => text.push_str(&value(placeholder)?),
+                placeholder => text.push_str(&value(at, placeholder)?),
             }
             Some(text)
         })
     }
+}
+
+/// What is between slashes; a claim's name may have some of its own.
+fn split(text: &str) -> Vec<&str> {
+    let mut within = false;
+    text.split(|character| {
+        within = character == '{' || (within && character != '}');
+        character == '/' && !within
+    })
+    .collect()
+}
+
+/// Whether a value can stand at this place of what is asked for. Of a claim with many values only one can be meant by a
+/// literal segment; under a wildcard any of them is as good, since a literal covers no wildcard and meets every one.
+fn is_meant(target: &DestinationPattern, at: usize, value: &str) -> bool {
+    let behind_all = || target.as_str().ends_with("/**").then_some("**");
+    let wanted = target.segments().nth(at).or_else(behind_all);
+    is_one_segment(value) && wanted.is_some_and(|wanted| matches!(wanted, "*" | "**") || wanted == value)
 }
 
 impl Segment {
@@ -267,16 +316,14 @@ impl Segment {
         }
     }
 
-    fn of<'a>(&self, principal: &'a Principal) -> Option<Cow<'a, str>> {
-        match self {
-            Self::Fixed(_) => None,
-            Self::Name => Some(principal.name().into()),
-            Self::Claim(claim) => match principal.claim(claim)? {
-                Value::String(text) => Some(text.as_str().into()),
-                Value::Number(number) if !number.is_f64() => Some(number.to_string().into()),
-                _ => None,
-            },
-        }
+    /// What it can stand for.
+    fn of<'a>(&self, principal: &'a Principal) -> impl Iterator<Item = Cow<'a, str>> {
+        let (name, claim) = match self {
+            Self::Fixed(_) => (None, None),
+            Self::Name => (Some(principal.name().into()), None),
+            Self::Claim(claim) => (None, principal.claim(claim)),
+        };
+        name.into_iter().chain(claim.into_iter().flat_map(claim_names))
     }
 }
 

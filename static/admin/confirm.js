@@ -1,11 +1,12 @@
 // Asks before a session is ended, and for the reason that its client is told.
 
 import { byId, setText } from './dom.js';
+import { visible } from './visible.js';
 
 /** Ends the session if the operator means it; answers whether it ends. */
 export function disconnect(api, endpoint, session) {
   const dialog = byId('confirm');
-  const who = session.user ? `${session.id} of ${session.user}` : session.id;
+  const who = session.user ? `${session.id} of ${visible(session.user)}` : session.id;
   setText(byId('confirm-title'), `Disconnect ${who}?`);
   setText(byId('confirm-text'), `From ${session.address}, over ${session.transport}, on ${endpoint}. The client gets what is queued for it first, and may connect again.`);
   byId('confirm-reason').value = '';

@@ -4,6 +4,7 @@ import { debounce, el, empty, setText } from './dom.js';
 import { bytes, count } from './format.js';
 import { history } from './history.js';
 import { Table } from './table.js';
+import { visible } from './visible.js';
 
 const EVERY_MS = 2000;
 const PAGE = 50;
@@ -73,7 +74,7 @@ function columns(open) {
 /** Where something is kept, the name opens it. */
 const name = (open) => (cell, { destination, history: kept }) => {
   if (cell.firstChild?.localName === (kept ? 'button' : 'code')) return;
-  const text = el('code', {}, destination);
+  const text = el('code', {}, visible(destination));
   cell.replaceChildren(kept ? el('button', { type: 'button', class: 'link', title: 'Shows what is kept', onclick: () => open(destination) }, text) : text);
 };
 

@@ -2,7 +2,8 @@
 
 import { el, empty, setText } from './dom.js';
 import { bytes } from './format.js';
-import { message, visible } from './message.js';
+import { message } from './message.js';
+import { visible, visibleText } from './visible.js';
 
 const SHOWN = 50;
 
@@ -14,7 +15,7 @@ export function history(api) {
   const element = el('section', { class: 'card history', hidden: true }, head, list);
   const open = async (endpoint, destination) => {
     element.hidden = false;
-    setText(title, destination);
+    setText(title, visible(destination));
     list.replaceChildren();
     try {
       const { publications } = await api.get('history', { endpoint, destination, limit: SHOWN });
@@ -30,9 +31,9 @@ export function history(api) {
 }
 
 function row({ id, headers, body, encoding }) {
-  const names = Object.entries(headers).map(([name, value]) => `${name}:${value}`);
-  const whole = [...names, '', encoding ? `(base64) ${body}` : visible(body)].join('\n');
-  const summary = visible(body).split('\n', 1)[0];
+  const names = Object.entries(headers).map(([name, value]) => `${visible(name)}:${visible(value)}`);
+  const whole = [...names, '', encoding ? `(base64) ${body}` : visibleText(body)].join('\n');
+  const summary = visibleText(body).split('\n', 1)[0];
   return el('li', { class: 'watch-row kept' },
     el('time', {}, id.split('-').at(-1)), el('div', { class: 'watch-text' }, message(whole, summary)), el('span', { class: 'size' }, bytes(new Blob([body]).size)));
 }

@@ -4,7 +4,8 @@ import { disconnect } from './confirm.js';
 import { el, empty, setText } from './dom.js';
 import { follow } from './feed.js';
 import { age, bytes, clock, count, words } from './format.js';
-import { message, visible } from './message.js';
+import { message } from './message.js';
+import { visible, visibleText } from './visible.js';
 
 const EVERY_MS = 2000;
 /** How many messages of a watch are kept on the page. */
@@ -52,9 +53,9 @@ export function session({ api, allowed }, endpoint, id) {
 
 function showFacts(list, known) {
   const rows = [
-    ['User', known.user ?? 'not signed in'],
+    ['User', known.user ? visible(known.user) : 'not signed in'],
     ['Address', known.address],
-    ['Transport', [known.transport, known.protocol].filter(Boolean).join(', ')],
+    ['Transport', [known.transport, known.protocol].filter(Boolean).map(visible).join(', ')],
     ['Since', `${new Date(known.since).toLocaleString()} (${age(known.since)})`],
     ['Received', `${count(known.received.messages)} messages, ${bytes(known.received.bytes)}`],
     ['Sent', `${count(known.sent.messages)} messages, ${bytes(known.sent.bytes)}`],
@@ -66,7 +67,7 @@ function showFacts(list, known) {
 
 function showSubscriptions(list, known) {
   const nothing = known.user ? 'Nothing.' : 'Known only where a user has signed in.';
-  const items = known.subscriptions.map(({ id, destination }) => el('li', {}, el('code', {}, destination), ' ', el('span', { class: 'hint' }, id)));
+  const items = known.subscriptions.map(({ id, destination }) => el('li', {}, el('code', {}, visible(destination)), ' ', el('span', { class: 'hint' }, visible(id))));
   list.replaceChildren(...(items.length > 0 ? items : [el('li', { class: 'empty' }, nothing)]));
 }
 
@@ -114,7 +115,7 @@ function watch(api, endpoint, id) {
 function* rows(told) {
   if (told.what === 'begins') yield notice(`${clock(told.time)} From here on.`);
   else if (told.what === 'absent') yield notice('There is no such session.', 'bad');
-  else if (told.what === 'ended') yield notice(`${clock(told.time)} Ended: ${told.code} ${told.reason} (${words(told.ending)})`, 'bad');
+  else if (told.what === 'ended') yield notice(`${clock(told.time)} Ended: ${told.code} ${visible(told.reason)} (${words(told.ending)})`, 'bad');
   else {
     if (told.missed > 0) yield notice(`${count(told.missed)} messages went by too fast to be shown.`, 'bad');
     yield row(told);
@@ -124,7 +125,7 @@ function* rows(told) {
 const notice = (text, kind = '') => el('li', { class: `watch-note ${kind}` }, text);
 
 function row({ time, direction, bytes: size, cut, kind, text = '' }) {
-  const whole = kind === 'rest' ? '(the rest of a frame, not shown: it could be a part of a secret)' : visible(text) + (cut ? ' …' : '');
+  const whole = kind === 'rest' ? '(the rest of a frame, not shown: it could be a part of a secret)' : visibleText(text) + (cut ? ' …' : '');
   const lines = whole.split('\n');
   const destination = lines.find((line, at) => at > 0 && line.startsWith('destination:'));
   const arrow = el('span', { class: 'arrow', title: direction === 'in' ? 'from the client' : 'to the client' }, direction === 'in' ? '→' : '←');

@@ -4,6 +4,7 @@ import { disconnect } from './confirm.js';
 import { debounce, el, empty, setText } from './dom.js';
 import { age, bytes, count, rate } from './format.js';
 import { Table } from './table.js';
+import { visible } from './visible.js';
 
 const EVERY_MS = 2000;
 /** What is asked for of each endpoint at a time. */
@@ -107,7 +108,7 @@ const perSecond = (number) => (number === undefined ? '–' : rate(number));
 function columns(allowed, end) {
   const all = [
     { title: 'Session', name: true, value: ({ id }) => id, fill: link },
-    { title: 'User', name: true, value: ({ user }) => user ?? '', text: ({ user }) => user ?? '–' },
+    { title: 'User', name: true, value: ({ user }) => user ?? '', text: ({ user }) => (user ? visible(user) : '–') },
     { title: 'Address', wide: true, value: ({ address }) => address, text: ({ address }) => address },
     { title: 'Transport', wide: true, value: ({ transport }) => transport, text: ({ transport }) => transport },
     { title: 'Since', wide: true, value: ({ since }) => since, fill: since },

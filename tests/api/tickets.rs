@@ -45,6 +45,17 @@ async fn a_ticket_opens_a_feed_once() {
 }
 
 #[tokio::test]
+async fn no_ticket_is_made_for_whom_nobody_can_be() {
+    let stage = Stage::closed();
+    for (name, what) in [("ada\r", "U+000D"), ("a\nda", "U+000A"), ("\u{1b}ada", "U+001B"), ("a\0da", "U+0000")] {
+        let problem =
+            refused(&stage.ask("POST", "/api/tickets", &json!({ "user": name })).await, 400, "invalid_request");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("no control characters") && detail.contains(what), "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_shows_where_it_was_may_show_its_ticket_again() {
     let stage = Stage::closed();
     let ticket = ticket_of(&stage, "ada").await;

@@ -200,6 +200,14 @@ describe('the admin page', () => {
     await context.close();
   });
 
+  test('writes out what a name hides', async () => {
+    const { context, page } = await operate('sessions');
+    await connect('\u202eada ');
+    await page.waitForSelector('td:text-is("\\\\u{202e}ada\\\\u{20}")');
+    await leave('\u202eada ');
+    await context.close();
+  });
+
   test('sorts by any column', async () => {
     await connect('anna');
     await connect('zoe');

@@ -104,6 +104,7 @@ async fn what_is_no_answer_lets_nobody_in_and_counts_for_nobody() {
     for answer in [
         says(json!({ "user": "" })),
         says(json!({ "user": "x".repeat(257) })),
+        says(json!({ "user": "ada\r\n" })),
         says(json!({ "user": 1 })),
         says(json!([])),
         Answer::Status(200, "application/json", "{".into()),

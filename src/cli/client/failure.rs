@@ -1,3 +1,4 @@
+use byway::model::is_invisible;
 use std::fmt;
 use std::time::Duration;
 
@@ -69,10 +70,16 @@ impl Failure {
     }
 }
 
-/// One line that a terminal can show: a server's words could hold escape sequences.
+/// One line that a terminal can show: a server's words could hold escape sequences, and names that deceive.
 fn plain(text: &str) -> String {
     let short = &text[..text.floor_char_boundary(MAX_TEXT)];
-    short.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let shown = |c: char| if c.is_control() { ' ' } else { seen(c) };
+    short.chars().map(shown).collect()
+}
+
+/// A character, or what says that there is one that is not seen.
+pub fn seen(character: char) -> char {
+    if is_invisible(character) { char::REPLACEMENT_CHARACTER } else { character }
 }
 
 impl fmt::Display for Failure {

@@ -30,7 +30,7 @@ mod target;
 mod wanted;
 mod websocket;
 
-pub use failure::Failure;
+pub use failure::{Failure, seen};
 pub use heard::Heard;
 pub use link::{Link, Receiver, Sender};
 pub use outlet::{Outlet, Poster};

@@ -10,7 +10,7 @@ use crate::broker::{
     UnknownTag, WorkQueue, message_cost,
 };
 use crate::messaging::{Occupancy, OccupancyListeners, PublishError, QueueState};
-use crate::model::{AckMode, Destination, Publication};
+use crate::model::{AckMode, Destination, Publication, visible};
 use crate::node::cell::{Cell, Supplier};
 use crate::node::now;
 use bytestring::ByteString;
@@ -272,13 +272,19 @@ impl Queues {
             None => "there is no place for dead letters".to_owned(),
             Some(to) => match self.put_dead(letter, to) {
                 Ok(()) => {
-                    return tracing::debug!(queue = %from, reason = reason.name(), %to, "message is a dead letter");
+                    return tracing::debug!(queue = &*visible(from.as_str()), reason = reason.name(), %to, "message is a dead letter");
                 }
                 Err(error) => format!("{to}: {error}"),
             },
         };
         if let Some(messages) = self.losses.count(reason, now()) {
-            tracing::warn!(queue = %from, reason = reason.name(), why, messages, "messages of queues are lost");
+            tracing::warn!(
+                queue = &*visible(from.as_str()),
+                reason = reason.name(),
+                why,
+                messages,
+                "messages of queues are lost"
+            );
         }
     }
 

@@ -1,14 +1,11 @@
 //! What a token has to say (RFC 7519, section 4.1).
 
 use super::JwtSettings;
-use crate::model::{Claims, Principal};
+use crate::model::{Claims, Principal, find_claim};
 use crate::policy::{AuthError, Identity};
 use bytestring::ByteString;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
-
-/// The longest name of a principal, and the longest `jti`, in bytes.
-const MAX_NAME: usize = 256;
 
 /// The end of the year 9999: what every clock and calendar can still hold.
 const MAX_SECONDS: f64 = 253_402_300_800.0;
@@ -25,9 +22,9 @@ pub(super) fn check(claims: Claims, settings: &JwtSettings, now: SystemTime) -> 
     }
     issuer(&claims, settings)?;
     audience(&claims, settings)?;
-    let name = name(&claims, &settings.principal_claim)?;
+    let principal = principal(&claims, &settings.principal_claim)?;
     let token_id = token_id(&claims)?;
-    Ok(Identity { principal: Some(Principal::new(name).with_claims(claims)), expires_at: Some(expires_at), token_id })
+    Ok(Identity { principal: Some(principal.with_claims(claims)), expires_at: Some(expires_at), token_id })
 }
 
 /// A number of seconds since 1970 (RFC 7519, section 2, "NumericDate"). A text is none, nor is anything before.
@@ -62,20 +59,16 @@ fn audience(claims: &Claims, settings: &JwtSettings) -> Result<(), AuthError> {
     if is_met { Ok(()) } else { Err(AuthError::WrongAudience) }
 }
 
-fn name(claims: &Claims, claim: &str) -> Result<ByteString, AuthError> {
+fn principal(claims: &Claims, path: &str) -> Result<Principal, AuthError> {
     // Errors have names that are known beforehand, and nothing of the token.
-    let label = if claim == "sub" { "sub" } else { "name" };
-    let name = claims.get(claim).ok_or(AuthError::Missing(label))?;
-    text(name).ok_or(AuthError::Invalid(label))
+    let label = if path == "sub" { "sub" } else { "name" };
+    let claim = find_claim(claims, path).ok_or(AuthError::Missing(label))?;
+    Principal::of_claim(claim).map_err(AuthError::Name)
 }
 
+/// A text that can stand in a log and in a header, as a name has to.
 fn token_id(claims: &Claims) -> Result<Option<ByteString>, AuthError> {
     let Some(id) = claims.get("jti") else { return Ok(None) };
-    text(id).map(Some).ok_or(AuthError::Invalid("jti"))
-}
-
-/// A text that can stand in a log and in a header.
-fn text(value: &Value) -> Option<ByteString> {
-    let text = value.as_str().filter(|text| !text.is_empty() && text.len() <= MAX_NAME)?;
-    (!text.chars().any(char::is_control)).then(|| text.into())
+    let id = id.as_str().and_then(|id| Principal::parse(id).ok()).ok_or(AuthError::Invalid("jti"))?;
+    Ok(Some(id.as_text().clone()))
 }

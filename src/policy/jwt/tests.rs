@@ -1,7 +1,7 @@
 //! Generated tokens: what is taken, and what is refused as what.
 
 use super::*;
-use crate::model::{Secret, SettingsError};
+use crate::model::{NameError, Secret, SettingsError};
 use crate::policy::testing::{TempFile, at, showing};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{EncodingKey, Header as JwtHeader};
@@ -248,10 +248,11 @@ fn j2_other_claims_have_their_kinds() {
         ("aud", json!(["there", "elsewhere"]), AuthError::WrongAudience),
         ("aud", json!(["here", 1]), AuthError::Invalid("aud")),
         ("aud", json!({"here": true}), AuthError::Invalid("aud")),
-        ("sub", json!(""), AuthError::Invalid("sub")),
-        ("sub", json!(1), AuthError::Invalid("sub")),
-        ("sub", json!("a\r\nb"), AuthError::Invalid("sub")),
-        ("sub", json!(long), AuthError::Invalid("sub")),
+        ("sub", json!(""), AuthError::Name(NameError::Empty)),
+        ("sub", json!(1.5), AuthError::Name(NameError::Kind)),
+        ("sub", json!(true), AuthError::Name(NameError::Kind)),
+        ("sub", json!("a\r\nb"), AuthError::Name(NameError::Control('\r'))),
+        ("sub", json!(long), AuthError::Name(NameError::TooLong(257))),
         ("jti", json!(1), AuthError::Invalid("jti")),
     ];
     refused(&with_secret(), &wrong.map(|(name, value, error)| (name, with_claims(&but(name, value)), error)));
@@ -284,6 +285,20 @@ async fn another_claim_can_be_the_name() {
     assert_eq!(identity.principal.unwrap().name(), "ada@example.com");
     claims.as_object_mut().unwrap().remove("email");
     assert_eq!(verify(&settings, &with_claims(&claims)).await.err(), Some(AuthError::Missing("name")));
+}
+
+#[tokio::test]
+async fn a_number_a_claim_below_another_or_one_named_by_a_url_can_be_the_name() {
+    for (path, name, value, expected) in [
+        ("uid", "uid", json!(4711), "4711"),
+        ("user.id", "user", json!({ "id": "ada" }), "ada"),
+        ("https://example.com/user", "https://example.com/user", json!("ada"), "ada"),
+        ("user.id", "user.id", json!("its own name"), "its own name"),
+    ] {
+        let settings = JwtSettings { principal_claim: path.into(), ..with_secret() };
+        let identity = verify(&settings, &with_claims(&but(name, value))).await.unwrap();
+        assert_eq!(identity.principal.unwrap().name(), expected, "{path}");
+    }
 }
 
 #[tokio::test]

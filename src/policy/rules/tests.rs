@@ -201,11 +201,89 @@ fn a_name_or_a_claim_that_would_mean_more_matches_nothing() {
             assert_eq!(rules.decide(access), Deny, "{trick:?} {target}");
         }
     }
-    for claim in [json!(["a"]), json!({"a": 1}), json!(1.5), json!(true), Value::Null] {
+    for claim in [json!(["b"]), json!([["a"]]), json!({"a": 1}), json!(1.5), json!(true), Value::Null] {
         let caller = principal("x", json!({ "tenant": claim }));
         let target = DestinationPattern::parse("/queue/a/b").unwrap();
         assert_eq!(rules.decide(access(Some(&caller), Send, &target)), Deny, "{claim}");
     }
+}
+
+/// What identity providers say of ada: lists in objects, numbers, booleans, and names that are URLs.
+fn claimed() -> Principal {
+    principal(
+        "ada",
+        json!({
+            "realm_access": { "roles": ["admin", "user"] },
+            "https://example.com/tenants": ["red", 7],
+            "uid": 4711,
+            "email_verified": true,
+        }),
+    )
+}
+
+#[test]
+fn claims_that_are_no_text_or_below_another_or_named_by_a_url_match() {
+    for (who, matched) in [
+        (r#"{ claim = "realm_access.roles", value = "admin" }"#, true),
+        (r#"{ claim = "realm_access.roles", value = "root" }"#, false),
+        (r#"{ claim = "https://example.com/tenants", value = "red" }"#, true),
+        (r#"{ claim = "https://example.com/tenants", value = 7 }"#, true),
+        (r#"{ claim = "uid", value = "4711" }"#, true),
+        (r#"{ claim = "uid", value = 4711 }"#, true),
+        (r#"{ claim = "uid", value = 471 }"#, false),
+        (r#"{ claim = "email_verified", value = true }"#, true),
+        (r#"{ claim = "email_verified", value = "false" }"#, false),
+    ] {
+        let rules = rules(&format!(r#"rules = [{{ who = {who}, destination = "/topic/a", effect = "allow" }}]"#));
+        let target = DestinationPattern::parse("/topic/a").unwrap();
+        let decision = rules.decide(access(Some(&claimed()), Send, &target));
+        assert_eq!(decision, if matched { Allow } else { Deny }, "{who}");
+    }
+}
+
+#[test]
+fn a_placeholder_takes_the_same_claims_and_of_a_list_the_value_that_is_meant() {
+    let rules = rules(
+        r#"
+        rules = [
+            { who = "anyone", destination = "/topic/secret/{claim:https://example.com/tenants}/x", effect = "deny" },
+            { who = "anyone", destination = "/topic/*/{claim:https://example.com/tenants}/*", effect = "allow" },
+            { who = "anyone", destination = "/topic/{claim:realm_access.roles}", effect = "allow" },
+            { who = "anyone", destination = "/queue/{claim:uid}/{claim:email_verified}/**", effect = "allow" },
+        ]"#,
+    );
+    for (target, expected) in [
+        ("/topic/of/red/*", Allow),
+        ("/topic/of/7/a", Allow),
+        ("/topic/of/blue/a", Deny),
+        ("/topic/of/*/a", Deny),
+        ("/topic/admin", Allow),
+        ("/topic/user", Allow),
+        ("/topic/root", Deny),
+        ("/topic/*", Deny),
+        ("/topic/secret/7/x", Deny),
+        ("/topic/secret/*/x", Deny),
+        ("/topic/secret/red/**", Deny),
+        ("/topic/secret/red/y", Allow),
+        ("/queue/4711/true/a", Allow),
+        ("/queue/4711/false/a", Deny),
+        ("/queue/4711", Deny),
+    ] {
+        let target = DestinationPattern::parse(target).unwrap();
+        assert_eq!(rules.decide(access(Some(&claimed()), Subscribe, &target)), expected, "{target}");
+    }
+}
+
+#[test]
+fn the_claims_that_rules_ask_for_are_known() {
+    let rules = rules(
+        r#"
+        rules = [
+            { who = "anyone", destination = "/topic/{name}/{claim:a.b}", effect = "deny" },
+            { who = { claim = "roles", value = "x" }, destination = "/{claim:https://x/y}/**", effect = "allow" },
+        ]"#,
+    );
+    assert_eq!(rules.claims().collect::<Vec<_>>(), [(1, "a.b"), (2, "roles"), (2, "https://x/y")]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod settings;
 pub use settings::TicketSettings;
 
 use super::{AddressKey, AuthError, Identity, Revocation};
-use crate::model::{Claims, Principal, Secret};
+use crate::model::{Claims, NameError, Principal, Secret};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime};
 /// What a backend asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TicketRequest {
-    /// Whose ticket it is: the unique name of 1 to 256 bytes.
+    /// Whose ticket it is: the unique name of 1 to 256 bytes, without control characters.
     pub user: ByteString,
     /// What is claimed of the user, at most 2 KiB of JSON. `sub` and `iat` are set anew.
     pub claims: Claims,
@@ -57,8 +57,8 @@ pub struct Ticket {
 /// Why no ticket was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TicketError {
-    /// The user's name has not 1 to 256 bytes.
-    User,
+    /// Nobody can have the user's name.
+    User(NameError),
     /// The claims are larger than 2 KiB.
     Claims,
     /// It should be good for longer than it may, for no time, or its sessions for longer than anybody can count.
@@ -74,7 +74,7 @@ pub enum TicketError {
 impl fmt::Display for TicketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::User => write!(f, "a user's name has 1 to {MAX_USER_BYTES} bytes"),
+            Self::User(error) => error.fmt(f),
             Self::Claims => write!(f, "claims have at most {MAX_CLAIMS_BYTES} bytes of JSON"),
             Self::Time(max) => write!(f, "a ticket is good for 1 to {} seconds", max.as_secs()),
             Self::Uses => write!(f, "a ticket can be used 1 to {MAX_USES} times"),
@@ -89,7 +89,6 @@ impl std::error::Error for TicketError {}
 /// How tickets begin, so that they can be told from tokens, and found where they have leaked.
 const PREFIX: &str = "byway_t_";
 
-const MAX_USER_BYTES: usize = 256;
 const MAX_CLAIMS_BYTES: usize = 2 * 1024;
 const MAX_USES: u32 = 100;
 const DEFAULT_TIME: Duration = Duration::from_secs(30);
@@ -162,9 +161,7 @@ impl Tickets {
 
     fn entry(&self, request: TicketRequest, id: ByteString, now: SystemTime) -> Result<Entry, TicketError> {
         let TicketRequest { user, mut claims, expires_in, uses, session_expires_in } = request;
-        if user.is_empty() || user.len() > MAX_USER_BYTES {
-            return Err(TicketError::User);
-        }
+        let principal = Principal::parse(user.clone()).map_err(TicketError::User)?;
         if !(1..=MAX_USES).contains(&uses) {
             return Err(TicketError::Uses);
         }
@@ -182,7 +179,7 @@ impl Tickets {
             return Err(TicketError::Claims);
         }
         let end = |time| now.checked_add(time).ok_or(TicketError::Time(max));
-        let (principal, expires_at) = (Some(Principal::new(user).with_claims(claims)), session_expires_in.map(end));
+        let (principal, expires_at) = (Some(principal.with_claims(claims)), session_expires_in.map(end));
         let identity = Identity { principal, expires_at: expires_at.transpose()?, token_id: Some(id) };
         Ok(Entry {
             identity,

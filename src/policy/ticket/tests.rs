@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::NameError;
 use std::net::IpAddr;
 
 const HERE: [u8; 4] = [192, 0, 2, 1];
@@ -130,8 +131,9 @@ fn what_cannot_be_right_is_refused() {
     let claims = serde_json::json!({ "x": "x".repeat(2048) }).as_object().unwrap().clone();
     let time = Err(TicketError::Time(Duration::from_secs(300)));
     for (request, expected) in [
-        (TicketRequest::new(""), Err(TicketError::User)),
-        (TicketRequest::new("x".repeat(257)), Err(TicketError::User)),
+        (TicketRequest::new(""), Err(TicketError::User(NameError::Empty))),
+        (TicketRequest::new("x".repeat(257)), Err(TicketError::User(NameError::TooLong(257)))),
+        (TicketRequest::new("a\rda"), Err(TicketError::User(NameError::Control('\r')))),
         (TicketRequest { claims, ..ada() }, Err(TicketError::Claims)),
         (TicketRequest { expires_in: seconds(0), ..ada() }, time.clone()),
         (TicketRequest { expires_in: seconds(301), ..ada() }, time.clone()),

@@ -48,6 +48,7 @@ pub(super) fn assets() -> Vec<Asset> {
         file!("session.js", SCRIPT),
         file!("sessions.js", SCRIPT),
         file!("table.js", SCRIPT),
+        file!("visible.js", SCRIPT),
     ]
 }
 

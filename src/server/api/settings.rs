@@ -1,5 +1,5 @@
 use super::KeyHash;
-use crate::model::SettingsError;
+use crate::model::{Principal, SettingsError};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -130,6 +130,12 @@ impl ApiSettings {
         for ApiKeySettings { name, hash, allow } in &self.keys {
             let problem = match () {
                 () if name.is_empty() => "a name is empty; expected what logs should call the key".to_owned(),
+                () if Principal::parse(name.as_str()).is_err() => {
+                    format!(
+                        "{name:?} is no name; expected at most {} bytes, and no control characters",
+                        Principal::MAX_NAME
+                    )
+                }
                 () if !names.insert(name) => format!("two keys are called {name:?}; expected a name for each"),
                 () if !hashes.insert(hash.to_string()) => format!("{name:?} has another key's hash"),
                 () if allow.is_empty() => {
