@@ -76,6 +76,16 @@ const REFUSED: ByteString = ByteString::from_static("the application refuses the
 const NOBODY: ByteString = ByteString::from_static("the application knows nobody by these credentials");
 
 impl<A> AskWho<A> {
+    /// What the backend says of somebody of whom so much is known.
+    async fn complete(&self, credentials: &Credentials, known: Identity) -> Result<Identity, AuthError> {
+        match self.ask(credentials, known.principal.as_ref()).await {
+            Some(Verdict::Known(told)) => self.identity(known, told),
+            Some(Verdict::Refused(why)) => Err(AuthError::Refused(why.unwrap_or(REFUSED))),
+            None if self.may_pass_unasked(&known) => Ok(known),
+            None => Err(AuthError::Unavailable),
+        }
+    }
+
     /// `None` where the backend does not answer.
     async fn ask(&self, credentials: &Credentials, known: Option<&Principal>) -> Option<Verdict> {
         let Credentials { session, transport, remote, .. } = *credentials;

@@ -17,8 +17,9 @@ pub struct AuthSettings {
     /// Whether a client without a token may come in. Default: deny. Where no tokens are configured either, everybody may,
     /// but only from this machine ([`check_exposure`](Self::check_exposure)).
     pub anonymous: AnonymousPolicy,
-    /// How many clients of one address may fail to show who they are, at once and in a minute. Then more are refused before
-    /// anything is looked at: 4429 "Too many failed attempts". Default 10.
+    /// How many clients of one address may show wrong secrets, at once and in a minute. Then more are refused, 4429 "Too many
+    /// failed attempts", but for those whose right one nobody can guess: tickets, and signed tokens whose key is known.
+    /// Default 10.
     pub failures_per_minute: u32,
     /// Where a token may be.
     pub token: TokenSettings,
@@ -110,6 +111,13 @@ impl Authenticator for AnonymousOr {
         match credentials.token {
             None => Anonymous.authenticate(credentials),
             Some(_) => self.0.authenticate(credentials),
+        }
+    }
+
+    fn recognize<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Option<Identity>> {
+        match credentials.token {
+            None => Anonymous.recognize(credentials),
+            Some(_) => self.0.recognize(credentials),
         }
     }
 

@@ -59,6 +59,17 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Who shows these credentials. The future may be dropped at any time.
     fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>>;
 
+    /// Who shows these credentials, if a secret that nobody can guess says so: a signed token, a key of 128 bits and more.
+    ///
+    /// It is asked instead of [`authenticate`](Self::authenticate) where too many clients of the address failed to show who
+    /// they are: the right secret is let in, whatever wrong ones its neighbours show. Since whoever guesses is not slowed down
+    /// here, passwords must not be looked at, nothing may be fetched, and others may be asked only about somebody who is
+    /// recognized. Recognizes nobody by default. The future may be dropped at any time.
+    fn recognize<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Option<Identity>> {
+        let _ = credentials;
+        Box::pin(std::future::ready(None))
+    }
+
     /// Gets ready, so that the first client does not wait: an endpoint runs it once, beside serving, and drops it after a
     /// minute. It may fail; then the first client waits. Does nothing by default.
     fn prepare(&self) -> BoxFuture<'_, ()> {
@@ -69,6 +80,10 @@ pub trait Authenticator: Send + Sync + 'static {
 impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
     fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
         (**self).authenticate(credentials)
+    }
+
+    fn recognize<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Option<Identity>> {
+        (**self).recognize(credentials)
     }
 
     fn prepare(&self) -> BoxFuture<'_, ()> {
@@ -83,6 +98,10 @@ pub struct Anonymous;
 impl Authenticator for Anonymous {
     fn authenticate<'a>(&'a self, _: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
         Box::pin(std::future::ready(Ok(Identity::ANONYMOUS)))
+    }
+
+    fn recognize<'a>(&'a self, _: &'a Credentials) -> BoxFuture<'a, Option<Identity>> {
+        Box::pin(std::future::ready(Some(Identity::ANONYMOUS)))
     }
 }
 
@@ -133,10 +152,10 @@ impl AuthError {
         matches!(self, Self::Unavailable | Self::NotYetValid)
     }
 
-    /// Whether it may be a guess, which nobody may make as often as they like. Tickets cannot be guessed; and where a server
-    /// was restarted, all readers of an address come back with old ones at once.
+    /// Whether it may be a guess, which nobody may make as often as they like. Who shows nothing guesses nothing. Tickets
+    /// cannot be guessed; and where a server was restarted, all readers of an address come back with old ones at once.
     pub fn may_be_a_guess(&self) -> bool {
-        !self.is_temporary() && *self != Self::Ticket
+        !self.is_temporary() && !matches!(self, Self::NoToken | Self::Ticket)
     }
 
     /// How a session ends over it.

@@ -84,16 +84,32 @@ async fn a_key_may_do_what_it_is_allowed_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_address_that_fails_too_often_has_to_wait_even_with_a_good_key() {
+async fn an_address_that_shows_wrong_keys_has_to_wait_and_the_good_one_is_let_in() {
     let stage = Stage::with(|api| api.failures_per_minute = 2);
     for _ in 0..2 {
         assert_eq!(stage.get("/api/users").await.status(), 200, "good keys are no failures");
         refused(&stage.ask_with("wrong", &[], "GET", "/api/users", &Value::Null).await, 401, "unauthorized");
     }
-    let answer = stage.get("/api/users").await;
+    let answer = stage.ask_with("wrong", &[], "GET", "/api/users", &Value::Null).await;
     refused(&answer, 429, "too_many_failures");
     let wait: u64 = answer.header("retry-after").expect("when to come back").parse().expect("seconds");
     assert!((1..=31).contains(&wait), "{wait}");
+    assert_eq!(stage.get("/api/users").await.status(), 200, "nobody guesses this one");
+}
+
+/// `<img src="http://server/api/sessions">` on any page, in the browser of somebody behind the backend's address.
+#[tokio::test]
+async fn who_shows_no_key_and_pages_of_other_origins_do_not_count() {
+    let stage = Stage::with(|api| api.failures_per_minute = 1);
+    for _ in 0..12 {
+        let image = ask(stage.server.address, "GET", "/api/sessions", &[("Sec-Fetch-Site", "cross-site")], b"").await;
+        refused(&image, 401, "unauthorized");
+        refused(&ask(stage.server.address, "GET", "/api/sessions", &[], b"").await, 401, "unauthorized");
+        let foreign = [("Authorization", "Bearer wrong"), ("Origin", "https://evil.example")];
+        refused(&ask(stage.server.address, "GET", "/api/sessions", &foreign, b"").await, 401, "unauthorized");
+    }
+    refused(&stage.ask_with("wrong", &[], "GET", "/api/users", &Value::Null).await, 401, "unauthorized");
+    refused(&stage.ask_with("wrong", &[], "GET", "/api/users", &Value::Null).await, 429, "too_many_failures");
 }
 
 #[tokio::test]

@@ -237,7 +237,7 @@ fn metrics_count_what_limits_stop_and_who_fails_to_come_in() {
     }
     assert!(socket.read().unwrap().to_text().unwrap().contains("message:Too many messages"));
     assert!(connect_with("token:junk\n").1.contains("message:Authentication failed"));
-    assert!(connect_with("").1.contains("message:Too many failed attempts"));
+    assert!(connect_with("token:junk\n").1.contains("message:Too many failed attempts"));
     let metrics = get(&byway.address, "/metrics").body;
     for line in [
         "byway_limit_hits_total{endpoint=\"live\",limit=\"session_messages\"} 1",

@@ -89,7 +89,7 @@ macro_rules! every {
                 whoever_asks_too_often_is_told_when_to_come_back
                 a_node_that_is_full_opens_no_feed
                 a_user_has_only_so_many_feeds
-                an_address_that_guesses_tokens_is_not_looked_at
+                an_address_that_guesses_tokens_has_to_wait_and_the_right_one_is_let_in
                 the_client_s_address_is_what_a_trusted_proxy_says_and_nobody_else
                 where_feeds_are_switched_off_there_are_none
             }

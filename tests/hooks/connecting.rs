@@ -1,6 +1,6 @@
 //! Who is this?
 
-use crate::backend::Answer;
+use crate::backend::{Answer, Call};
 use crate::stage::{Plan, nowhere};
 use crate::support::client::http::ask;
 use crate::support::stage::{token, token_with};
@@ -48,14 +48,35 @@ async fn a_refusal_is_told_with_its_reason_and_counts_as_a_failed_attempt() {
     let stage = plan().start(|_| Answer::problem(401, "Your trial is over.")).await;
     for _ in 0..3 {
         let mut client = stage.server.open().await;
-        client.say_connect(&[]).await;
+        client.say_connect(&[("login", "ada"), ("passcode", "a guess")]).await;
         let error = client.fails("Authentication failed", &Disconnect::AUTHENTICATION_FAILED).await;
         assert_eq!(error.text(), "Your trial is over.");
     }
     let mut client = stage.server.open().await;
-    client.say_connect(&[]).await;
+    client.say_connect(&[("login", "ada"), ("passcode", "a guess")]).await;
     client.fails("Too many failed attempts", &Disconnect::TOO_MANY_FAILURES).await;
     assert_eq!(stage.server.outcomes("connect", "answered"), 3);
+}
+
+/// Passwords are guessed; a token is not.
+#[tokio::test]
+async fn of_an_address_that_failed_too_often_the_backend_is_asked_only_about_whom_a_token_names() {
+    let may = |call: &Call| Answer::empty(if call.body["user"] == "ada" { 204 } else { 403 });
+    let stage = plan().tokens().start(may).await;
+    for wrong in 0..4 {
+        let mut client = stage.server.open().await;
+        client.say_connect(&[("login", "ada"), ("passcode", "a guess")]).await;
+        match wrong {
+            3 => drop(client.fails("Too many failed attempts", &Disconnect::TOO_MANY_FAILURES).await),
+            _ => drop(client.fails("Authentication failed", &Disconnect::AUTHENTICATION_FAILED).await),
+        }
+    }
+    assert_eq!(stage.server.outcomes("connect", "answered"), 3);
+    stage.server.connect(&[("token", &token("ada"))]).await;
+    assert_eq!(stage.server.outcomes("connect", "answered"), 4);
+    let mut other = stage.server.open().await;
+    other.say_connect(&[("token", &token("bob"))]).await;
+    other.fails("Too many failed attempts", &Disconnect::TOO_MANY_FAILURES).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use super::fetch::Source;
 use super::jwks::RemoteKeys;
 use super::*;
 use crate::http_client::Server as Target;
+use crate::policy::testing::showing;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jsonwebtoken::EncodingKey;
@@ -187,6 +188,24 @@ async fn j4_ten_thousand_unknown_keys_cost_one_fetch_in_thirty_seconds() {
         let unknown = (0..100).map(|n| find(&keys, ["x", "y"][n % 2], later));
         assert!(join_all(unknown).await.iter().all(|answer| *answer == Err(AuthError::UnknownKey)));
         assert_eq!(server.requests(), 2);
+    })
+    .await;
+}
+
+/// Of an address that guesses, nothing is fetched: the keys that are here have to do.
+#[tokio::test]
+async fn j4_whoever_guesses_too_often_causes_no_fetch() {
+    beside(async {
+        let server = Server::start(set_of(&["a"])).await;
+        let keys = server.keys();
+        let settings = JwtSettings { require_issuer: false, require_audience: false, ..JwtSettings::default() };
+        let tokens = JwtAuthenticator::new(settings, Keys::Remote(Arc::clone(&keys)));
+        let unknown = showing(Some("eyJhbGciOiJFUzI1NiIsImtpZCI6InVua25vd24ifQ.e30.AA"), None);
+        assert!(tokens.recognize(&unknown).await.is_none());
+        assert_eq!(server.requests(), 0);
+        keys.refresh(Instant::now()).await;
+        assert!(tokens.recognize(&unknown).await.is_none());
+        assert_eq!(server.requests(), 1);
     })
     .await;
 }

@@ -78,6 +78,11 @@ impl RemoteKeys {
         self.after_fetch(is_known)
     }
 
+    /// The last good keys, however old they are.
+    pub fn here(&self) -> Option<Arc<KeySet>> {
+        self.state.lock().keys.clone()
+    }
+
     /// Fetches the keys now, unless that was just tried.
     pub async fn refresh(self: &Arc<Self>, now: Instant) {
         let flight = self.state.lock().board(self, now);

@@ -27,17 +27,20 @@ impl ConnectFailures {
         Self { start, rate: Rate(Quota::per_minute(per_minute)), keyed: Keyed::new(MAX_KEYS), failures, hits }
     }
 
-    /// Whether this address may try; otherwise, after how long. Ask before anything of its credentials is looked at:
-    /// [`Disconnect::TOO_MANY_FAILURES`](crate::model::Disconnect::TOO_MANY_FAILURES).
+    /// Whether this address may try; otherwise, after how long. Who shows a secret that nobody can guess may all the same,
+    /// if it is the right one: look at such before ([`Authenticator::recognize`](crate::policy::Authenticator::recognize)).
+    /// Whoever may not is told [`Disconnect::TOO_MANY_FAILURES`](crate::model::Disconnect::TOO_MANY_FAILURES), and
+    /// [counted](Self::turned_away).
     pub fn check(&self, address: AddressKey, now: Instant) -> Result<(), Duration> {
-        let answer = self.keyed.peek(address, |buckets| self.rate.wait(&buckets.messages, self.nanos(now)));
-        answer.inspect_err(|_| {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-        })
+        self.keyed.peek(address, |buckets| self.rate.wait(&buckets.messages, self.nanos(now)))
     }
 
-    /// Counts a failure. One that is temporary ([`AuthError::is_temporary`](crate::policy::AuthError::is_temporary)) is
-    /// none. Those that were under way when the last was counted are not owed.
+    /// Counts somebody who was not allowed to try.
+    pub fn turned_away(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a failure: a wrong secret ([`AuthError::may_be_a_guess`](crate::policy::AuthError::may_be_a_guess)). Those that were under way when the last was counted are not owed.
     pub fn failed(&self, address: AddressKey, now: Instant) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.keyed.with(address, |buckets| self.rate.take(&buckets.messages, self.nanos(now), NonZeroU32::MIN).ok());

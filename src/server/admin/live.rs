@@ -76,13 +76,21 @@ fn history(
 /// The principal is the key, by its name.
 struct ByKey(Keys);
 
+impl ByKey {
+    fn identity(&self, credentials: &Credentials) -> Result<Identity, AuthError> {
+        let token = credentials.token.as_ref().ok_or(AuthError::NoToken)?;
+        let key = self.0.find(token.expose()).ok_or(AuthError::UnknownKey)?;
+        Ok(Identity { principal: Some(Principal::new(key.name.clone())), ..Identity::ANONYMOUS })
+    }
+}
+
 impl Authenticator for ByKey {
     fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
-        let identity = credentials.token.as_ref().ok_or(AuthError::NoToken).and_then(|token| {
-            let key = self.0.find(token.expose()).ok_or(AuthError::UnknownKey)?;
-            Ok(Identity { principal: Some(Principal::new(key.name.clone())), ..Identity::ANONYMOUS })
-        });
-        Box::pin(std::future::ready(identity))
+        Box::pin(std::future::ready(self.identity(credentials)))
+    }
+
+    fn recognize<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Option<Identity>> {
+        Box::pin(std::future::ready(self.identity(credentials).ok()))
     }
 }
 
@@ -106,5 +114,23 @@ impl Authorizer for Allowed {
     fn authorize<'a>(&'a self, access: Access<'a>) -> BoxFuture<'a, Decision> {
         let decision = if self.allow(access) { Decision::Allow } else { Decision::Deny };
         Box::pin(std::future::ready(decision))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::testing::showing;
+    use crate::server::{ApiKeySettings, KeyHash};
+
+    #[tokio::test]
+    async fn a_good_key_is_recognized_where_wrong_ones_were_shown_too_often() {
+        let key = ApiKeySettings { name: "operator".into(), hash: KeyHash::of("good"), allow: Vec::new() };
+        let by_key = ByKey(Keys::new(&ApiSettings { keys: vec![key], ..ApiSettings::default() }));
+        let identity = by_key.recognize(&showing(Some("good"), None)).await.expect("it is the key");
+        assert_eq!(identity.principal, Some(Principal::new("operator")));
+        for wrong in [Some("wrong"), None] {
+            assert!(by_key.recognize(&showing(wrong, None)).await.is_none());
+        }
     }
 }

@@ -91,19 +91,30 @@ impl Gate {
         Ok(request)
     }
 
+    /// A good key is let in whatever others of its address show: nobody can guess one. Only those who show a wrong one have
+    /// to wait; who shows none guesses nothing, and nor does a page of another origin, which can make any browser ask.
     fn authenticate(&self, request: &Request) -> Result<Arc<ApiKeySettings>, Refusal> {
         let address = client_address(&self.proxies, request);
         let address = address.map_err(|unknown| Refusal::bad_request("unknown_client", unknown.to_string()))?;
-        let address = AddressKey::from(address);
+        let key = bearer(request);
+        if let Some(caller) = key.and_then(|key| self.keys.find(key)) {
+            return Ok(caller);
+        }
+        if key.is_some() && !is_of_foreign_page(request) {
+            self.count(AddressKey::from(address))?;
+        }
+        let detail = "there is no good key; expected Authorization: Bearer and one of api.keys";
+        Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
+    }
+
+    /// Counts a wrong key, or refuses to look at more.
+    fn count(&self, address: AddressKey) -> Result<(), Refusal> {
         self.failures.check(address, now()).map_err(|wait| {
-            let detail = "too many requests of this address had no good key";
+            let detail = "too many requests of this address had a wrong key";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).retry_after(wait)
         })?;
-        bearer(request).and_then(|key| self.keys.find(key)).ok_or_else(|| {
-            self.failed(address);
-            let detail = "there is no good key; expected Authorization: Bearer and one of api.keys";
-            Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
-        })
+        self.failed(address);
+        Ok(())
     }
 
     fn failed(&self, address: AddressKey) {
@@ -134,6 +145,13 @@ impl Gate {
 /// RFC 6750, section 2.1.
 fn bearer(request: &Request) -> Option<&str> {
     fields::credentials(request.headers(), "bearer").and_then(|key| std::str::from_utf8(key).ok())
+}
+
+/// Whether a browser says that a page of another origin asks (Fetch Metadata, "Sec-Fetch-Site"; RFC 6454, section 7).
+fn is_of_foreign_page(request: &Request) -> bool {
+    let origin = request.header(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    let is_elsewhere = origin.is_some_and(|host| request.header(header::HOST) != Some(host));
+    is_elsewhere || matches!(request.header("Sec-Fetch-Site"), Some("cross-site" | "same-site"))
 }
 
 impl<E> Gated<E> {
