@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::socket::SocketInput;
 use super::stats::{Counters, Stats};
 use super::{SessionHandle, now};
-use crate::model::{Disconnect, Principal, Secret, SessionId, SettingsError, Transport};
+use crate::model::{Disconnect, Principal, Secret, SessionId, SettingsError, Transport, visible};
 use crate::policy::{OriginPolicy, TrustedProxies};
 use crate::protocol::sockjs::Batch;
 use crate::session::{AttachError, Session, SessionSettings, SocketKind, Take};
@@ -216,6 +216,8 @@ impl Node {
     /// client is being told why.
     pub(crate) async fn deliver(&self, cell: &Cell, messages: Batch) -> Result<(), Rejected> {
         let Some(inbox) = &cell.inbox else { return Err(Rejected) };
+        // A request is a sign of life, whatever is in it, and however long it has to wait for room.
+        cell.with(|session| session.shows_life());
         let taken = inbox.push(messages).await;
         if taken.is_err() && cell.with(|session| session.is_heard()) {
             return Err(Rejected);
@@ -280,8 +282,14 @@ impl Node {
         cell
     }
 
-    /// A session has stopped being open: it takes no part in anything any more. False when that was known.
-    pub(super) fn session_ended(&self, cell: &Arc<Cell>, disconnect: &Disconnect) -> bool {
+    /// A session has stopped being open: it takes no part in anything any more. `principal` is whose it was at last. False
+    /// when that was known.
+    pub(super) fn session_ended(
+        &self,
+        cell: &Arc<Cell>,
+        principal: Option<&Principal>,
+        disconnect: &Disconnect,
+    ) -> bool {
         if cell.ended.swap(true, Ordering::AcqRel) {
             return false;
         }
@@ -290,7 +298,7 @@ impl Node {
         cell.discard_inbox();
         cell.untap();
         self.counters.ended(disconnect);
-        log_ending(cell, disconnect);
+        log_ending(cell, principal, disconnect);
         true
     }
 
@@ -343,7 +351,8 @@ impl Node {
 }
 
 /// A client that polls a feed has a session for each request: those are for whoever looks closely.
-fn log_ending(cell: &Cell, disconnect: &Disconnect) {
+fn log_ending(cell: &Cell, principal: Option<&Principal>, disconnect: &Disconnect) {
+    let principal = principal.map(|principal| visible(principal.name()));
     let traffic = cell.with(|session| session.traffic());
     macro_rules! log {
         ($level:ident) => {
@@ -351,10 +360,10 @@ fn log_ending(cell: &Cell, disconnect: &Disconnect) {
                 session = %cell.who.id,
                 transport = cell.who.transport.name(),
                 remote = %cell.who.remote,
-                principal = cell.who.principal.as_ref().map(Principal::name),
+                principal = principal.as_deref(),
                 ending = disconnect.label(),
                 code = disconnect.code(),
-                reason = disconnect.reason(),
+                reason = &*visible(disconnect.reason()),
                 seconds = now().saturating_duration_since(cell.opened_at).as_secs_f64(),
                 messages_in = traffic.messages_in,
                 bytes_in = traffic.bytes_in,

@@ -28,8 +28,9 @@ async fn clean_up(cell: &Arc<Cell>, speaker: &mut dyn Speaker) {
     cell.break_off();
     cell.with(|session| session.socket_lost());
     cell.drop_writer();
-    if cell.node.session_ended(cell, &Disconnect::INTERNAL_ERROR) {
-        let session = SessionHandle(Arc::clone(cell));
+    let session = SessionHandle(Arc::clone(cell));
+    let principal = speaker.principal(&session);
+    if cell.node.session_ended(cell, principal.as_ref(), &Disconnect::INTERNAL_ERROR) {
         AssertUnwindSafe(speaker.ended(&session, &Disconnect::INTERNAL_ERROR)).catch_unwind().await.ok();
     }
     cell.node.session_gone(cell);
@@ -44,7 +45,7 @@ async fn run(cell: Arc<Cell>, input: Input, speaker: &mut dyn Speaker) {
         driver.attend(speaker.message(&session, message)).await;
     }
     let disconnect = driver.disconnect();
-    driver.cell.node.session_ended(&driver.cell, &disconnect);
+    driver.cell.node.session_ended(&driver.cell, speaker.principal(&session).as_ref(), &disconnect);
     driver.cell.cork();
     driver.attend(speaker.ended(&session, &disconnect)).await;
     driver.linger().await;

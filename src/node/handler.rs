@@ -4,7 +4,7 @@ use super::SessionHandle;
 use super::byway::Node;
 use super::feed::Feeds;
 use super::stats::Stats;
-use crate::model::{Disconnect, Message, Secret};
+use crate::model::{Disconnect, Message, Principal, Secret};
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use std::future::Future;
@@ -79,6 +79,11 @@ pub(super) trait Language: Send + Sync {
 
 /// What one session speaks with its client: told what happens, one call at a time. Owned by the session's driver.
 pub(super) trait Speaker: Send {
+    /// Whose session it is by now: whoever its request named, unless somebody has signed in since.
+    fn principal(&self, session: &SessionHandle) -> Option<Principal> {
+        session.principal().cloned()
+    }
+
     fn opened<'a>(&'a mut self, session: &'a SessionHandle) -> BoxFuture<'a, ()>;
     fn message<'a>(&'a mut self, session: &'a SessionHandle, message: Message) -> BoxFuture<'a, ()>;
     fn ended<'a>(&'a mut self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()>;

@@ -143,7 +143,7 @@ impl Session {
     pub fn received(&mut self, bytes: usize) {
         self.traffic.messages_in += 1;
         self.traffic.bytes_in += bytes as u64;
-        self.heard_message();
+        self.shows_life();
     }
 
     /// Queues a message for the client. A full queue does what the message's [`OnFull`](super::OnFull) says, or else

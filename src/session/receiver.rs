@@ -94,6 +94,7 @@ impl Session {
         self.receivers = self.receivers.wrapping_add(1);
         let id = ReceiverId(self.receivers);
         self.carrier = Carrier::Receiver(Receiver { id, take, fresh: true, heartbeat_due: false, asked: true });
+        self.shows_life();
         self.timers.disarm(Timer::Absence);
         self.timers.arm(Timer::Heartbeat, now + self.settings.heartbeat);
         if !self.is_open() {

@@ -194,6 +194,7 @@ impl Session {
     /// Something came from the peer: it is alive. Answers whether it [is to be decoded](Self::takes_input).
     pub fn heard(&mut self) -> bool {
         self.timers.disarm(Timer::HeartbeatAnswer);
+        self.shows_life();
         self.takes_input()
     }
 

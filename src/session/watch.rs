@@ -14,8 +14,10 @@ pub struct KeepAlive {
     /// What it hears. An ordinary message, left out when others are on their way anyway. One that the session cannot
     /// carry (binary on SockJS) is not sent at all.
     pub filler: Arc<Outgoing>,
-    /// For how long the client may send no message, an empty one included; `None`: for ever. At least 4 ms. A client that
-    /// is silent for longer is closed with [`NO_HEARTBEAT`](Disconnect::NO_HEARTBEAT) within 1¼ times this duration.
+    /// For how long the client may show no sign of life; `None`: for ever. At least 4 ms. Messages are such signs, empty ones
+    /// included, and bytes of any kind over a WebSocket, and requests. A WebSocket is pinged when half of the time has
+    /// passed: what answers for a script that sleeps says that it lives. A client that is silent for longer is closed with
+    /// [`NO_HEARTBEAT`](Disconnect::NO_HEARTBEAT) within 1¼ times this duration.
     pub expect_within: Option<Duration>,
     /// What a silent client is told before it is closed.
     pub last_words: Option<Arc<Outgoing>>,
@@ -70,13 +72,13 @@ struct Filling {
     due: Option<Instant>,
 }
 
-/// Silence is counted in quarters of the time that is allowed, so that a message costs no look at the clock. And so that
+/// Silence is counted in quarters of the time that is allowed, so that a sign of life costs no look at the clock. And so that
 /// a process that was stopped for a while does not take the messages that it has not read for silence: the time that
 /// it missed counts as one quarter.
 #[derive(Debug)]
 struct Listening {
     expect_within: Duration,
-    /// How many quarters have begun after the last message.
+    /// How many quarters have begun after the last sign of life.
     quarters: u8,
     /// When the current quarter ends. `None` is beyond what the clock can tell.
     check: Option<Instant>,
@@ -86,10 +88,14 @@ struct Listening {
 /// What has come due.
 enum Due {
     Filler(Arc<Outgoing>),
+    Ping,
     End(Disconnect, Option<Arc<Outgoing>>),
 }
 
 const QUARTERS: u8 = 4;
+
+/// When a client that is silent is asked whether it lives: two quarters have passed at least, and it has the rest to answer.
+const ASK_AT: u8 = 3;
 
 /// What is repeated is repeated at most this often, whatever was asked for.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -124,7 +130,11 @@ impl Listening {
         self.check.take_if(|check| *check <= now)?;
         self.begin_quarter(now);
         self.quarters += 1;
-        (self.quarters > QUARTERS).then(|| Due::End(Disconnect::NO_HEARTBEAT, self.last_words.take()))
+        match self.quarters {
+            ASK_AT => Some(Due::Ping),
+            quarters if quarters > QUARTERS => Some(Due::End(Disconnect::NO_HEARTBEAT, self.last_words.take())),
+            _ => None,
+        }
     }
 }
 
@@ -207,10 +217,11 @@ impl Session {
     /// The application is at work, and nothing is read until it has finished: meanwhile silence proves nothing.
     pub fn busy(&mut self) {
         self.heard();
-        self.heard_message();
+        self.shows_life();
     }
 
-    pub(super) fn heard_message(&mut self) {
+    /// The client did something, whatever it was.
+    pub fn shows_life(&mut self) {
         if let Some(watch) = &mut self.watch {
             watch.heard();
         }
@@ -225,8 +236,16 @@ impl Session {
         while let Some(due) = self.watch.as_mut().and_then(|watch| watch.take_due(now)) {
             match due {
                 Due::Filler(filler) => self.fill(filler, now),
+                Due::Ping => self.ping(),
                 Due::End(disconnect, last_words) => self.end(disconnect, last_words, now),
             }
+        }
+    }
+
+    /// Polls and streams come with requests of their own, and cannot be asked for one.
+    fn ping(&mut self) {
+        if let Carrier::Socket(socket) = &mut self.carrier {
+            socket.heartbeat_due(Heartbeat { visible: false, ping: true });
         }
     }
 

@@ -19,6 +19,7 @@ const LIMITS: StompSettings = StompSettings {
     heartbeat_send: std::time::Duration::ZERO,
     heartbeat_expect: std::time::Duration::ZERO,
     heartbeat_min: std::time::Duration::ZERO,
+    heartbeat_tolerance: 1,
 };
 
 /// The first byte says how the rest is cut. Cut or not, it has to come to the same, within the limits.

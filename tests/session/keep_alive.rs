@@ -156,7 +156,26 @@ fn a_client_that_never_says_anything_is_told_and_closed_exactly_in_time() {
     assert!(session.is_open());
     session.handle_timeout(at(2_500));
     assert_eq!(session.state(), &State::Closing(Disconnect::NO_HEARTBEAT));
-    check(&mut session, &[b"\x81\x0alast words", b"\x88\x1c\x0b\xb8No response from heartbeat"]);
+    check(&mut session, &[b"\x89\x00", b"\x81\x0alast words", b"\x88\x1c\x0b\xb8No response from heartbeat"]);
+}
+
+#[test]
+fn a_client_that_is_silent_for_half_of_its_time_is_pinged_and_its_answer_is_a_sign_of_life() {
+    let mut session = socket(SOCKJS);
+    all(&mut session);
+    session.keep_alive(keep_alive(None, Some(4_000)), at(0));
+    pass_time(&mut session, 1_999, |_, _| {});
+    check(&mut session, &[]);
+    session.handle_timeout(at(2_000));
+    check(&mut session, &[b"\x89\x00"]);
+    session.heard();
+    pass_time(&mut session, 4_999, |_, _| {});
+    check(&mut session, &[]);
+    session.handle_timeout(at(5_000));
+    check(&mut session, &[b"\x89\x00"]);
+    assert!(session.is_open());
+    pass_time(&mut session, 7_000, |_, _| {});
+    assert_eq!(session.disconnect(), Some(&Disconnect::NO_HEARTBEAT));
 }
 
 proptest! {
@@ -168,20 +187,18 @@ proptest! {
         pauses in prop::collection::vec(0..1_000_u64, 1..30),
     ) {
         let mut session = socket(RAW);
-        session.keep_alive(keep_alive(None, Some(within)), at(0));
+        // With fillers there are no heartbeats beside, which would want answers of their own.
+        session.keep_alive(keep_alive(Some(HEARTBEAT), Some(within)), at(0));
         let mut last = 0;
         for pause in pauses {
             let next = last + pause * (within - 1) / 1_000;
-            pass_time(&mut session, next, |session, _| {
-                session.heard();
-            });
+            pass_time(&mut session, next, |_, _| {});
             prop_assert!(session.is_open(), "a message within every {within} ms");
             session.received(0);
             last = next;
         }
         let mut ended = None;
         pass_time(&mut session, last + 2 * within, |session, now| {
-            session.heard();
             ended = ended.or((!session.is_open()).then_some(now));
         });
         let silence = ended.expect("an ending") - last;
@@ -189,15 +206,30 @@ proptest! {
     }
 }
 
+/// Whatever a pong or a part of a message brings, it shows that somebody is there.
 #[test]
-fn pongs_and_parts_of_messages_are_no_messages() {
+fn bytes_of_any_kind_are_signs_of_life() {
     let mut session = socket(RAW);
     session.keep_alive(keep_alive(None, Some(4_000)), at(0));
-    pass_time(&mut session, 4_000, |session, now| {
+    pass_time(&mut session, 20_000, |session, _| {
         session.heard();
-        session.pong_received(at(now));
-        session.message_partial(true, at(now));
     });
+    assert!(session.is_open());
+}
+
+#[test]
+fn a_poll_that_comes_again_is_a_sign_of_life_and_one_that_waits_is_none() {
+    let mut session = session(Overflow::Close);
+    session.keep_alive(keep_alive(Some(1_000), Some(4_000)), at(0));
+    let mut poll = session.attach_receiver(Take::All, at(0)).unwrap();
+    pass_time(&mut session, 20_000, |session, now| {
+        while session.next_frame(poll).is_some() {
+            session.detach(poll, Detach::Finished, at(now));
+            poll = session.attach_receiver(Take::All, at(now)).unwrap();
+        }
+    });
+    assert!(session.is_open());
+    pass_time(&mut session, 30_000, |_, _| {});
     assert_eq!(session.disconnect(), Some(&Disconnect::NO_HEARTBEAT));
 }
 
@@ -257,7 +289,8 @@ fn no_duration_is_too_short_or_too_long() {
     for now in 1..4 {
         assert_eq!(session.poll_timeout(), Some(at(now)));
         session.handle_timeout(at(now));
-        check(&mut session, &[b"\x81\x06filler"]);
+        let ping: &[u8] = if now == 2 { b"\x89\x00" } else { b"" };
+        check(&mut session, &[ping, b"\x81\x06filler"]);
     }
     session.handle_timeout(at(4));
     assert_eq!(session.disconnect(), Some(&Disconnect::NO_HEARTBEAT));

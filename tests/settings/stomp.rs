@@ -1,6 +1,7 @@
 //! `[stomp]`
 
-use crate::stage::{soon, stomp};
+use crate::stage::{Stage, soon, stomp};
+use crate::support::stomp::StompClient;
 
 const TO: &str = "SEND\ndestination:/topic/a\n";
 
@@ -62,6 +63,24 @@ async fn heartbeats_are_agreed_on_by_what_the_file_says() {
     assert_eq!(heartbeats("stomp.heartbeat_send = \"7s\"", "0,0").await, "7000,10000");
     assert_eq!(heartbeats("stomp.heartbeat_expect = \"8s\"", "0,0").await, "10000,8000");
     assert_eq!(heartbeats("stomp.heartbeat_min = \"3s\"", "1,1").await, "3000,3000");
+}
+
+/// A client that has promised heartbeats and shows no sign of life.
+async fn lifeless(settings: &str) -> (Stage, StompClient) {
+    let stage = stomp(settings);
+    let mut client = stage.open().await;
+    client.say_connect(&[("heart-beat", "100,0")]).await;
+    assert_eq!(client.frame().await.command, "CONNECTED");
+    client.client.socket.as_mut().expect("a WebSocket").answers_pings = false;
+    (stage, client)
+}
+
+#[tokio::test]
+async fn a_client_may_miss_as_many_heartbeats_as_the_file_says() {
+    let (_patient, mut waited_for) = lifeless("stomp.heartbeat_tolerance = 100").await;
+    let (_strict, mut sent_away) = lifeless("").await;
+    assert_eq!(sent_away.frame().await.command, "ERROR");
+    waited_for.settle().await;
 }
 
 #[tokio::test]

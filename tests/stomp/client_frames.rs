@@ -1,6 +1,6 @@
 //! SEND, SUBSCRIBE, UNSUBSCRIBE, ACK, NACK and DISCONNECT (STOMP 1.2, "Client Frames").
 
-use crate::support::{FROM_1_1, event, failure, only, open, open_with, say, sent};
+use crate::support::{FROM_1_1, event, failure, only, open, open_with, refused, say, sent};
 use byway::Disconnect;
 use byway::protocol::stomp::{
     Ack, AckMode, AckReference, Action, Event, Headers, StompSettings, Subscribe, SubscriptionId, Version,
@@ -61,7 +61,7 @@ fn any_frame_but_connect_may_ask_for_a_receipt() {
             Event::Unsubscribe { receipt, .. } | Event::Commit { receipt, .. } => receipt,
             Event::Receipt(receipt) => Some(receipt),
             Event::Disconnect { receipt } => receipt,
-            Event::Connect(_) => None,
+            Event::Connect(_) | Event::Refused(_) => None,
         };
         assert_eq!(receipt, Some("r".into()), "{frame:?}");
     }
@@ -161,8 +161,9 @@ fn s9_one_subscription_over_the_limit_is_refused() {
     let subscribe = |id: usize| format!("SUBSCRIBE\nid:{id}\ndestination:/a\n\n\0");
     let frames: String = (0..10_000).map(subscribe).collect();
     let outcome = say(&mut open(Version::V1_2), frames);
-    assert_eq!(outcome.events.len(), 256);
-    assert_eq!(outcome.failure.unwrap().disconnect(), &Disconnect::STOMP_LIMIT);
+    let is_taken = |event: &&Event| matches!(event, Event::Subscribe(_));
+    assert_eq!(outcome.events.iter().take_while(is_taken).count(), 256);
+    assert_eq!(refused(&outcome.events[256]).disconnect(), &Disconnect::STOMP_LIMIT);
     let settings = StompSettings { max_subscriptions: 1, ..StompSettings::default() };
     let outcome =
         say(&mut open_with(Version::V1_2, settings), subscribe(1) + "UNSUBSCRIBE\nid:1\n\n\0" + &subscribe(2));
@@ -180,7 +181,8 @@ fn unsubscribe_needs_an_id_from_1_1_on() {
 #[test]
 fn unsubscribe_names_a_subscription_that_there_is() {
     for version in Version::ALL {
-        let failure = failure(version, "UNSUBSCRIBE\nid:1\n\n\0");
+        let event = event(version, "UNSUBSCRIBE\nid:1\n\n\0");
+        let failure = refused(&event);
         assert_eq!((failure.message(), failure.disconnect()), ("Unknown subscription", &Disconnect::STOMP_SEQUENCE));
     }
 }

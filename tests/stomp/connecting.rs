@@ -134,7 +134,15 @@ fn without_a_heart_beat_header_there_are_no_heartbeats() {
 fn heartbeats_follow_the_client() {
     let heartbeat = connecting("CONNECT\naccept-version:1.1\nheart-beat:1000,500\n\n\0").1.heartbeat;
     assert_eq!(heartbeat.send_every, Some(Duration::from_millis(500)));
-    assert_eq!(heartbeat.expect_within, Some(Duration::from_secs(2)));
+    assert_eq!(heartbeat.expect_within, Some(Duration::from_secs(3)));
+}
+
+#[test]
+fn spaces_around_the_numbers_of_a_heart_beat_mean_nothing() {
+    for value in ["1000, 500", " 1000 ,500 "] {
+        let heartbeat = connecting(&format!("CONNECT\naccept-version:1.2\nheart-beat:{value}\n\n\0")).1.heartbeat;
+        assert_eq!(heartbeat.send_every, Some(Duration::from_millis(500)), "{value:?}");
+    }
 }
 
 #[test]
@@ -145,7 +153,7 @@ fn there_are_no_heartbeats_in_1_0() {
 
 #[test]
 fn a_heart_beat_that_is_not_two_non_negative_numbers_is_refused() {
-    for value in ["-1,0", "1", "a,b", "1.5,1", ""] {
+    for value in ["-1,0", "1", "a,b", "1.5,1", "1 0,1", "1,,", ""] {
         let failure = refused(&format!("CONNECT\naccept-version:1.2\nheart-beat:{value}\n\n\0"));
         assert_eq!(failure.message(), "Malformed heart-beat", "{value}");
     }

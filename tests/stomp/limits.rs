@@ -1,6 +1,6 @@
 //! Sizes, and time that grows with them and no faster (rows S3 and S4 of the attack matrix).
 
-use crate::support::{failure, failure_of, fresh, open, open_with, say};
+use crate::support::{failure, failure_of, fresh, open, open_with, say, sent};
 use byway::protocol::stomp::{Action, Event, StompSettings, Version};
 use byway::{Disconnect, Message};
 use std::time::{Duration, Instant};
@@ -69,12 +69,23 @@ fn s3_a_client_that_has_not_connected_can_send_no_body() {
 
 #[test]
 fn s4_a_content_length_is_digits_and_no_more_than_fits() {
-    for value in ["-1", "+5", "5 ", " 5", "", "0x5", "5,5", "1e3", "٥", "99999999999999999999"] {
+    for value in ["-1", "+5", "5 5", "\t5", "", "0x5", "5,5", "1e3", "٥", "99999999999999999999"] {
         let failure = failure(Version::V1_2, format!("SEND\ndestination:/a\ncontent-length:{value}\n\nhello\0"));
         assert_eq!(failure.disconnect(), &Disconnect::STOMP_PROTOCOL_ERROR, "{value:?}");
     }
     let failure = failure(Version::V1_2, format!("SEND\ndestination:/a\ncontent-length:{}\n\n", usize::MAX));
     assert_eq!(failure.disconnect(), &Disconnect::MESSAGE_TOO_BIG);
+}
+
+/// A number has no spaces of its own, so those of clients that write some mean nothing.
+#[test]
+fn spaces_around_a_content_length_mean_nothing() {
+    for version in Version::ALL {
+        for value in ["2", " 2", "2 ", "  2 "] {
+            let send = sent(version, &format!("SEND\ndestination:/a\ncontent-length:{value}\n\na\0\0"));
+            assert_eq!(send.body, "a\0".into(), "{version} {value:?}");
+        }
+    }
 }
 
 fn large() -> StompSettings {

@@ -148,25 +148,33 @@ struct Model {
     left: bool,
 }
 
+/// What a frame breaks: its own purpose, or the connection.
+#[derive(Debug, PartialEq)]
+enum Wrong {
+    Harmless,
+    Fatal,
+}
+
 impl Model {
     /// Whether the frame is allowed now; and the number of actions, where it hands any out.
-    fn allows(&mut self, frame: &str) -> Result<Option<usize>, ()> {
-        let allowed = |yes| if yes { Ok(None) } else { Err(()) };
+    fn allows(&mut self, frame: &str) -> Result<Option<usize>, Wrong> {
+        use Wrong::{Fatal, Harmless};
+        let allowed = |yes, wrong| if yes { Ok(None) } else { Err(wrong) };
         let id = frame.split("id:").nth(1).and_then(|rest| rest.chars().next()).unwrap_or('-');
         match frame.split('\n').next().unwrap_or_default() {
             "" => Ok(None),
-            _ if self.left => Err(()),
-            "CONNECT" => Err(()),
+            _ if self.left => Err(Fatal),
+            "CONNECT" => Err(Fatal),
             "SEND" if frame.contains("transaction") => {
-                self.transaction = Some(self.transaction.ok_or(())? + 1);
+                self.transaction = Some(self.transaction.ok_or(Harmless)? + 1);
                 Ok(None)
             }
             "SEND" | "ACK" => Ok(Some(1)),
-            "SUBSCRIBE" => allowed(self.subscriptions.insert(id)),
-            "UNSUBSCRIBE" => allowed(self.subscriptions.remove(&id)),
-            "BEGIN" => allowed(self.transaction.replace(0).is_none()),
-            "COMMIT" => Ok(Some(self.transaction.take().ok_or(())?)),
-            "ABORT" => allowed(self.transaction.take().is_some()),
+            "SUBSCRIBE" => allowed(self.subscriptions.insert(id), Fatal),
+            "UNSUBSCRIBE" => allowed(self.subscriptions.remove(&id), Harmless),
+            "BEGIN" => allowed(self.transaction.replace(0).is_none(), Fatal),
+            "COMMIT" => Ok(Some(self.transaction.take().ok_or(Harmless)?)),
+            "ABORT" => allowed(self.transaction.take().is_some(), Harmless),
             _ => {
                 self.left = true;
                 Ok(None)
@@ -262,12 +270,13 @@ proptest! {
         cuts in vec(any::<Index>(), 0..10),
     ) {
         let mut model = Model::default();
-        let mut expected = 0;
+        let (mut expected, mut refused) = (0, 0);
         let mut failed = false;
         for frame in &frames {
             match model.allows(frame) {
                 Ok(count) => expected += count.unwrap_or(0),
-                Err(()) => {
+                Err(Wrong::Harmless) => refused += 1,
+                Err(Wrong::Fatal) => {
                     failed = true;
                     break;
                 }
@@ -275,6 +284,7 @@ proptest! {
         }
         let outcome = feed(&mut open(Version::V1_2), frames.concat().as_bytes(), &cuts);
         prop_assert_eq!(actions(&outcome.events), expected);
+        prop_assert_eq!(outcome.events.iter().filter(|event| matches!(event, Event::Refused(_))).count(), refused);
         prop_assert_eq!(outcome.failure.map(|it| it.disconnect().clone()), failed.then_some(Disconnect::STOMP_SEQUENCE));
     }
 

@@ -77,6 +77,13 @@ pub fn sent(version: Version, frame: &str) -> Send {
     }
 }
 
+/// Why a frame was refused that does no harm.
+#[track_caller]
+pub fn refused(event: &Event) -> &Failure {
+    let Event::Refused(failure) = event else { panic!("not refused: {event:?}") };
+    failure
+}
+
 /// How the last of some frames fails on a new connection.
 pub fn failure(version: Version, frames: impl AsRef<[u8]>) -> Failure {
     failure_of(&mut open(version), frames)

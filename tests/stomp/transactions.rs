@@ -1,6 +1,6 @@
 //! BEGIN, COMMIT and ABORT (STOMP 1.2, "BEGIN").
 
-use crate::support::{FROM_1_1, failure, only, open, open_with, say};
+use crate::support::{FROM_1_1, event, failure, only, open, open_with, refused, say, text};
 use byway::Disconnect;
 use byway::protocol::stomp::{Action, Event, StompSettings, Version};
 
@@ -91,7 +91,8 @@ fn an_id_is_free_again_when_its_transaction_has_ended() {
 #[test]
 fn a_transaction_that_there_is_not_is_refused() {
     for frame in [SEND, "ACK\nid:1\ntransaction:t\n\n\0", "COMMIT\ntransaction:t\n\n\0", "ABORT\ntransaction:t\n\n\0"] {
-        let failure = failure(Version::V1_2, frame);
+        let event = event(Version::V1_2, frame);
+        let failure = refused(&event);
         assert_eq!((failure.message(), failure.disconnect()), ("Unknown transaction", &Disconnect::STOMP_SEQUENCE));
     }
 }
@@ -112,7 +113,29 @@ fn s9_one_transaction_over_the_limit_is_refused() {
     let settings = StompSettings { max_transactions: 3, ..StompSettings::default() };
     let open: Vec<_> = ["a", "b", "c", "d"].map(begin).into();
     assert_eq!(limited(settings.clone(), &open[..3]), None);
-    assert_eq!(limited(settings, &open), Some(Disconnect::STOMP_LIMIT));
+    let outcome = say(&mut open_with(Version::V1_2, settings), open.concat());
+    assert_eq!(outcome.failure, None);
+    assert_eq!(refused(&outcome.events[0]).disconnect(), &Disconnect::STOMP_LIMIT);
+}
+
+#[test]
+fn what_is_refused_and_does_no_harm_names_its_receipt_and_leaves_all_else_as_it_was() {
+    let mut connection = open(Version::V1_2);
+    let frames = [
+        &begin("t"),
+        "UNSUBSCRIBE\nid:1\nreceipt:r\n\n\0",
+        "ABORT\ntransaction:u\nreceipt:r\n\n\0",
+        SEND,
+        "COMMIT\ntransaction:t\n\n\0",
+    ]
+    .concat();
+    let outcome = say(&mut connection, frames);
+    let [unsubscribe, abort, Event::Commit { actions, .. }] = outcome.events.as_slice() else { panic!("{outcome:?}") };
+    for event in [unsubscribe, abort] {
+        let error = connection.error(refused(event));
+        assert!(text(&error).contains("\nreceipt-id:r\n"), "{error:?}");
+    }
+    assert_eq!((actions.len(), outcome.failure), (1, None));
 }
 
 #[test]

@@ -100,7 +100,7 @@ pub async fn a_dry_run_limits_nothing(row: Transport) {
 pub async fn a_frame_over_a_limit_is_told_and_ends_the_session(row: Transport) {
     let stage = Plan::new(row).start();
     let many: String = (0..70).map(|n| format!("h{n}:v\n")).collect();
-    let (long, half) = ("x".repeat(8200), "x".repeat(8000));
+    let (long, half) = ("x".repeat(8500), "x".repeat(8000));
     for (frame, message) in [
         (format!("SEND\ndestination:/topic/a\nmine:{long}\n\n\0"), "Header line too long"),
         (format!("SEND\ndestination:/topic/a\na:{half}\nb:{half}\nc:{half}\n\n\0"), "Headers too long"),

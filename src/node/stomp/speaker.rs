@@ -5,7 +5,7 @@ use super::shared::Shared;
 use super::subscribe::Subscription;
 use crate::broker::Settlement;
 use crate::messaging::{Client, ClientInfo, Refusals};
-use crate::model::{Disconnect, Message, Secret};
+use crate::model::{Disconnect, Message, Principal, Secret};
 use crate::node::handler::Speaker;
 use crate::node::{SessionHandle, now};
 use crate::policy::SessionRate;
@@ -103,6 +103,7 @@ impl StompSpeaker {
                 self.receipt(session, Some(receipt));
                 Ok(())
             }
+            Event::Refused(failure) => Err(Refusal::Told(failure)),
             Event::Disconnect { receipt } => {
                 self.part(session, receipt).await;
                 Ok(())
@@ -186,6 +187,10 @@ fn client(session: &SessionHandle) -> Client {
 }
 
 impl Speaker for StompSpeaker {
+    fn principal(&self, _: &SessionHandle) -> Option<Principal> {
+        self.client.principal()
+    }
+
     fn opened<'a>(&'a mut self, session: &'a SessionHandle) -> BoxFuture<'a, ()> {
         // Whoever does not say CONNECT in time is told so, and sent away.
         let timeout = self.shared.stomp.connect_timeout;

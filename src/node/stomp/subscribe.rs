@@ -184,7 +184,7 @@ impl StompSpeaker {
         let destination = pattern.as_destination().ok_or(AddressError::Wildcard)?;
         let prefetch = headers
             .get("prefetch-count")
-            .map(|count| count.parse().map_err(|_| bad_header("prefetch-count has to be a number")));
+            .map(|count| count.trim_matches(' ').parse().map_err(|_| bad_header("prefetch-count has to be a number")));
         let consumer = (&session.0, form);
         Ok(self.shared.broker.consume(&destination, place, ack, prefetch.transpose()?, consumer)?)
     }
@@ -230,15 +230,17 @@ async fn end(leaving: Vec<Leaving>) {
 }
 
 /// What a SUBSCRIBE asks for of the past.
-fn past(headers: &Headers) -> Result<Option<Past>, Failure> {
+fn past(headers: &Headers) -> Result<Option<Past>, Refusal> {
     if let Some(offset) = headers.get(SINCE) {
         let offset = offset.parse().map_err(|()| bad_header("since has to be the offset header of a message"))?;
         return Ok(Some(Past::Since(offset)));
     }
-    let count = headers.get(HISTORY).map(|count| count.parse().map_err(|_| bad_header("history has to be a number")));
+    let count = headers.get(HISTORY).map(|count| count.trim_matches(' ').parse());
+    let count = count.map(|count| count.map_err(|_| bad_header("history has to be a number")));
     Ok(count.transpose()?.map(Past::Last))
 }
 
-fn bad_header(problem: &str) -> Failure {
-    Failure::new(Disconnect::STOMP_PROTOCOL_ERROR, "Bad header", format!("{problem}."))
+/// The frame is a frame, and what it asks for is only not done.
+fn bad_header(problem: &str) -> Refusal {
+    Refusal::Told(Failure::new(Disconnect::STOMP_PROTOCOL_ERROR, "Bad header", format!("{problem}.")))
 }

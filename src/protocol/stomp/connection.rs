@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// - Out: [`connected`](Self::connected), [`receipt`](Self::receipt), [`error`](Self::error), and
 ///   [`Tail::message`](super::Tail::message) for what subscribers get.
 /// - Time: the caller runs `connect_timeout` until connected, `frame_timeout` while [`is_partial`](Self::is_partial), and
-///   the heartbeats of [`Connect::heartbeat`]; any message counts as a sign of life.
+///   the heartbeats of [`Connect::heartbeat`]; whatever the client does counts as a sign of life.
 ///
 /// ```
 /// use byway::protocol::stomp::{Action, Connection, Event};
@@ -81,7 +81,8 @@ impl Connection {
     /// failure.
     ///
     /// # Errors
-    /// When the client broke a rule or a limit: send [`error`](Self::error) and close.
+    /// When the client broke a rule or a limit: send [`error`](Self::error) and close. What does no harm is an event,
+    /// [`Event::Refused`].
     pub fn next_event(&mut self) -> Result<Option<Event>, Failure> {
         let next = self.advance();
         if next.is_err() {
@@ -143,9 +144,12 @@ impl Connection {
         while !matches!(self.state, State::Connecting(_) | State::Failed(_)) {
             let Some(mut frame) = self.decoder.next_frame()? else { break };
             let receipt = frame.headers.remove("receipt");
-            let event = self.event(frame, receipt.clone()).map_err(|failure| failure.with_receipt(receipt))?;
-            if event.is_some() {
-                return Ok(event);
+            match self.event(frame, receipt.clone()) {
+                Ok(None) => {}
+                Err(failure) if failure.is_harmless() => {
+                    return Ok(Some(Event::Refused(failure.with_receipt(receipt))));
+                }
+                done => return done.map_err(|failure| failure.with_receipt(receipt)),
             }
         }
         Ok(None)
@@ -240,7 +244,7 @@ impl Connection {
                 Ok(())
             }
             Err(_) if full => {
-                Err(Failure::limit("Too many subscriptions", "Unsubscribe before the next subscription."))
+                Err(Failure::limit("Too many subscriptions", "Unsubscribe before the next subscription.").harmless())
             }
             Err(at) => {
                 self.insert(at, id.clone());
@@ -264,8 +268,8 @@ impl Connection {
     /// UNSUBSCRIBE means a subscription that there is (STOMP 1.2, "UNSUBSCRIBE"), or one that was refused: its client may
     /// have sent both at once.
     fn free_id(&mut self, id: &SubscriptionId) -> Result<(), Failure> {
-        let unknown = || Failure::sequence("Unknown subscription", "UNSUBSCRIBE names a subscription that there is.");
-        let at = self.find(id).map_err(|_| unknown())?;
+        let unknown = |_| Failure::sequence("Unknown subscription", "UNSUBSCRIBE names a subscription that there is.");
+        let at = self.find(id).map_err(|at| unknown(at).harmless())?;
         self.subscriptions.remove(at);
         Ok(())
     }

@@ -1,4 +1,4 @@
-use super::{Heartbeat, Version};
+use super::{Failure, Heartbeat, Version};
 use crate::model::{AckMode, Headers, Message};
 use bytestring::ByteString;
 use std::fmt;
@@ -30,6 +30,9 @@ pub enum Event {
     },
     /// Something was done within the connection; there is only a receipt to send.
     Receipt(ByteString),
+    /// A frame that is right in itself changed nothing, and does no harm: it names a subscription or a transaction that there
+    /// is not, or would begin one too many. Whether the client, which is to be told, may go on is the caller's to say.
+    Refused(Failure),
     /// The client leaves. The receipt is never to be withheld: clients wait for it.
     Disconnect {
         /// The receipt that the client asked for.

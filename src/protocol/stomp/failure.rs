@@ -11,12 +11,14 @@ pub struct Failure {
     detail: ByteString,
     receipt: Option<ByteString>,
     lists_versions: bool,
+    is_harmless: bool,
 }
 
 impl Failure {
     /// A failure with a short description and, for people, what would have been right. Both reach the client.
     pub fn new(disconnect: Disconnect, message: impl Into<ByteString>, detail: impl Into<ByteString>) -> Self {
-        Self { disconnect, message: message.into(), detail: detail.into(), receipt: None, lists_versions: false }
+        let (message, detail) = (message.into(), detail.into());
+        Self { disconnect, message, detail, receipt: None, lists_versions: false, is_harmless: false }
     }
 
     /// The client took longer than `frame_timeout` over one frame.
@@ -54,6 +56,17 @@ impl Failure {
     /// A frame that is one too many.
     pub(super) fn limit(message: &'static str, detail: &'static str) -> Self {
         Self::new(Disconnect::STOMP_LIMIT, message, detail)
+    }
+
+    /// The same for a frame that changed nothing, so that the connection could go on
+    /// ([`Event::Refused`](super::Event::Refused)). What would leave client and server with different notions of an id is
+    /// not harmless, nor is what breaks the framing.
+    pub(super) fn harmless(self) -> Self {
+        Self { is_harmless: true, ..self }
+    }
+
+    pub(super) fn is_harmless(&self) -> bool {
+        self.is_harmless
     }
 
     /// The same for a frame that asked for this receipt: the ERROR names it (STOMP 1.2, "ERROR").

@@ -172,8 +172,11 @@ fn body(
     }
 }
 
+/// Spaces around a number mean nothing, and there are clients that write them. Those around texts belong to these (STOMP 1.2,
+/// "Value Encoding").
 fn content_length(value: &str) -> Result<usize, DecodeError> {
-    // A number's own parser would take a sign.
+    let value = value.trim_matches(' ');
+    // A number's own parser would take a sign, and none is no length.
     if !value.bytes().all(|octet| octet.is_ascii_digit()) {
         return Err(DecodeError::ContentLength);
     }

@@ -10,7 +10,8 @@ use std::time::Duration;
 pub struct StompSettings {
     /// How many header lines a frame may have, repeated ones included. Default 64.
     pub max_headers: usize,
-    /// Bytes of one line of a frame's head, without its end. Default 8 KiB.
+    /// Bytes of one line of a frame's head, without its end. Default 8 KiB and 256 bytes: the longest token with what stands
+    /// before it.
     pub max_line_bytes: usize,
     /// Bytes of a frame's command and headers with the ends of their lines. Default 16 KiB.
     pub max_head_bytes: usize,
@@ -34,6 +35,9 @@ pub struct StompSettings {
     /// The shortest interval of heartbeats; clients that ask for or promise shorter ones get this one. Default 100 ms.
     #[serde(with = "crate::model::duration")]
     pub heartbeat_min: Duration,
+    /// How many of its intervals a client may let pass without any sign of life: bytes of any kind, the answer to a ping, a
+    /// request. It is a second more than one at least. 1 to 100. Default 3.
+    pub heartbeat_tolerance: u32,
     /// How many subscriptions a connection may have at a time. Default 256.
     pub max_subscriptions: usize,
     /// How many transactions may be open on a connection. Default 10.
@@ -69,6 +73,9 @@ impl StompSettings {
             ("stomp.heartbeat_expect", self.heartbeat_expect),
             ("stomp.heartbeat_min", self.heartbeat_min),
         ];
+        if !(1..=100).contains(&self.heartbeat_tolerance) {
+            return Err(SettingsError::new("stomp.heartbeat_tolerance", "expected 1 to 100"));
+        }
         match beats.into_iter().find(|(_, beat)| *beat > MAX_DURATION) {
             Some((key, _)) => Err(SettingsError::new(key, "expected at most 1 day")),
             None => Ok(()),
@@ -80,7 +87,7 @@ impl Default for StompSettings {
     fn default() -> Self {
         Self {
             max_headers: 64,
-            max_line_bytes: 8 * 1024,
+            max_line_bytes: 8 * 1024 + 256,
             max_head_bytes: 16 * 1024,
             max_body_bytes: 64 * 1024,
             frame_timeout: Duration::from_secs(30),
@@ -88,6 +95,7 @@ impl Default for StompSettings {
             heartbeat_send: Duration::from_secs(10),
             heartbeat_expect: Duration::from_secs(10),
             heartbeat_min: Duration::from_millis(100),
+            heartbeat_tolerance: 3,
             max_subscriptions: 256,
             max_transactions: 10,
             max_transaction_bytes: 1 << 20,

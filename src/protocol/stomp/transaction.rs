@@ -27,7 +27,8 @@ impl Transactions {
             return Err(Failure::sequence("Transaction already begun", "Open transactions have different ids."));
         }
         if self.open.len() >= settings.max_transactions {
-            return Err(Failure::limit("Too many transactions", "Commit or abort a transaction before the next one."));
+            let detail = "Commit or abort a transaction before the next one.";
+            return Err(Failure::limit("Too many transactions", detail).harmless());
         }
         // A copy, so that it does not keep its frame in memory.
         self.open.push(Transaction { id: (**id).into(), actions: Vec::new(), bytes: 0 });
@@ -74,5 +75,5 @@ impl Transactions {
 }
 
 fn unknown() -> Failure {
-    Failure::sequence("Unknown transaction", "BEGIN opens a transaction; COMMIT and ABORT end it.")
+    Failure::sequence("Unknown transaction", "BEGIN opens a transaction; COMMIT and ABORT end it.").harmless()
 }
