@@ -69,6 +69,7 @@ impl Config {
     /// Reads keys, checks rules and limits, and refuses what would not do what it seems to.
     pub(super) fn security(&self) -> Result<Security, Problem> {
         self.check_use()?;
+        self.check_longest_token()?;
         self.rates.validate()?;
         Ok(Security {
             tokens: self.auth.token.clone(),
@@ -79,6 +80,25 @@ impl Config {
             failures_per_minute: self.auth.failures_per_minute,
             anonymous: self.auth.anonymous,
             hooks: self.hooks.is_configured().then(|| Hooks::new(&self.hooks)).transpose()?,
+        })
+    }
+
+    /// A token that may be so long has to fit wherever it may be.
+    fn check_longest_token(&self) -> Result<(), Problem> {
+        let token = &self.auth.token;
+        let are_shown = self.auth.jwt.is_configured() || self.hooks.connect;
+        let limits = [
+            ("server.max_head_bytes", self.server.max_head_bytes, token.max_bytes + BESIDE_IN_REQUEST),
+            ("stomp.max_line_bytes", self.stomp.max_line_bytes, token.max_bytes + BEFORE_IN_LINE),
+            ("stomp.max_head_bytes", self.stomp.max_head_bytes, token.max_bytes + BESIDE_IN_FRAME),
+        ];
+        let in_query = ("server.max_target_bytes", self.server.max_target_bytes, token.max_bytes);
+        let limits = limits.into_iter().chain(token.query_parameter.as_ref().map(|_| in_query));
+        let mut short = limits.filter(|(_, limit, needed)| are_shown && limit < needed);
+        short.next().map_or(Ok(()), |(key, _, needed)| {
+            let longest = token.max_bytes;
+            let problem = format!("expected at least {needed}, or less than {longest} in auth.token.max_bytes: ");
+            Err(Problem::new(key, problem + "a token of that size could not come in"))
         })
     }
 
@@ -103,6 +123,13 @@ impl Config {
         }
     }
 }
+
+/// What stands before a token in a line of CONNECT, at the most: `x-authorization:Bearer `.
+const BEFORE_IN_LINE: usize = 24;
+
+/// The other lines of a CONNECT, and those of a browser's request.
+const BESIDE_IN_FRAME: usize = 256;
+const BESIDE_IN_REQUEST: usize = 1024;
 
 const NOBODY_ASKS: &str = "protects nothing: no endpoint has an application that asks who its clients are";
 

@@ -64,7 +64,7 @@ impl AuthSettings {
             self.refuse_tokens_without_keys()?;
             return Ok(if self.is_open() { Arc::new(Anonymous) } else { Arc::new(OnlyTickets) });
         }
-        let tokens = self.jwt.load()?;
+        let tokens = self.jwt.load()?.with_longest_token(self.token.max_bytes);
         Ok(match self.anonymous {
             AnonymousPolicy::Deny => Arc::new(tokens),
             AnonymousPolicy::Allow => Arc::new(AnonymousOr(tokens)),

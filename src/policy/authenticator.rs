@@ -110,7 +110,7 @@ impl Authenticator for Anonymous {
 pub enum AuthError {
     /// There is no token where one may be.
     NoToken,
-    /// The token has more than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
+    /// The token has more than [`max_bytes`](super::TokenSettings::max_bytes).
     TooLong,
     /// What is there is no JSON Web Token in the compact form (RFC 7515, section 7.1).
     Malformed,

@@ -30,4 +30,4 @@ pub use rate::{
 pub use revocation::{Revocation, Revocations, RevocationsFull};
 pub use rules::{ActionSetting, Claim, Effect, Group, RuleSettings, Rules, User, Who};
 pub use ticket::{ShownTicket, Ticket, TicketError, TicketRequest, TicketSettings, Tickets, is_ticket};
-pub use token::{MAX_TOKEN_BYTES, TokenSettings};
+pub use token::TokenSettings;

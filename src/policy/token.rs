@@ -5,13 +5,13 @@ use crate::model::{Headers, Secret, SettingsError, fields};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-/// The longest token in bytes. A longer one is refused before anything of it is looked at.
-pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
-
-/// Where a token may be beside CONNECT's headers and HTTP's `Authorization`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a token may be beside CONNECT's headers and HTTP's `Authorization`, and how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenSettings {
+    /// The longest token in bytes; a longer one is refused before anything of it is looked at. It has to fit into a request's
+    /// head, and into a line and the head of a STOMP frame. Default 8 KiB, at most 1 MiB.
+    pub max_bytes: usize,
     /// Whether CONNECT's `passcode` is a token. Many clients send `guest` there without being asked. Default false.
     pub passcode: bool,
     /// The query parameter that may be a token, such as `access_token`. URLs get into logs and histories. Default: none.
@@ -19,6 +19,15 @@ pub struct TokenSettings {
     /// The cookie that may be a token. Browsers send it for every page that the Origin policy lets in. Default: none.
     pub cookie: Option<String>,
 }
+
+impl Default for TokenSettings {
+    fn default() -> Self {
+        Self { max_bytes: 8 * 1024, passcode: false, query_parameter: None, cookie: None }
+    }
+}
+
+/// More than any issuer signs, and than any client should have to send.
+const LONGEST: usize = 1 << 20;
 
 /// Headers of CONNECT that are a token, without regard to case; `true` where it comes behind `Bearer`.
 const CONNECT_HEADERS: [(&str, bool); 4] =
@@ -31,15 +40,15 @@ const TICKET: &str = "ticket";
 impl TokenSettings {
     /// The token in the headers of a CONNECT (STOMP 1.2, "CONNECT or STOMP Frame"): `Authorization: Bearer ...`,
     /// `X-Authorization: Bearer ...`, `token`, `access_token`, `ticket` if it is one, or `passcode` where that is switched on.
-    /// The first that is there counts.
-    pub fn token_from(&self, headers: &Headers) -> Result<Option<Secret>, AuthError> {
+    /// The first that is there counts. `passcode` is CONNECT's, where it is not among the headers any more.
+    pub fn token_from(&self, headers: &Headers, passcode: Option<&str>) -> Result<Option<Secret>, AuthError> {
         let of_connect = CONNECT_HEADERS.into_iter().find_map(|(name, is_bearer)| {
             let value = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)?;
             if is_bearer { bearer(value) } else { Some(value) }
         });
-        let passcode = || headers.get("passcode").filter(|_| self.passcode).map(|value| &**value);
+        let passcode = || passcode.or_else(|| headers.get("passcode").map(|value| &**value)).filter(|_| self.passcode);
         let ticket = || headers.get(TICKET).filter(|value| is_ticket(value)).map(|value| &**value);
-        checked(of_connect.or_else(ticket).or_else(passcode))
+        self.checked(of_connect.or_else(ticket).or_else(passcode))
     }
 
     /// The token of an HTTP request: `Authorization: Bearer ...` (RFC 6750, section 2.1), or the query parameter `ticket` if it is
@@ -51,21 +60,24 @@ impl TokenSettings {
         let ticket = || parameter(query?, TICKET).filter(|value| is_ticket(value));
         let named = || parameter(query?, self.query_parameter.as_deref()?);
         let cookie = || fields::cookie(headers, self.cookie.as_deref()?).map(text);
-        checked(header().or_else(ticket).or_else(named).or_else(cookie).as_deref())
+        self.checked(header().or_else(ticket).or_else(named).or_else(cookie).as_deref())
     }
 
-    /// Refuses names that no query and no cookie can have.
+    fn checked(&self, token: Option<&str>) -> Result<Option<Secret>, AuthError> {
+        match token.filter(|token| !token.is_empty()) {
+            Some(token) if token.len() > self.max_bytes => Err(AuthError::TooLong),
+            token => Ok(token.map(Secret::from)),
+        }
+    }
+
+    /// Refuses names that no query and no cookie can have, and tokens of no length.
     pub fn validate(&self) -> Result<(), SettingsError> {
+        if self.max_bytes == 0 || self.max_bytes > LONGEST {
+            return Err(SettingsError::new("auth.token.max_bytes", "expected at least 1, and at most 1048576"));
+        }
         let names = [("auth.token.query_parameter", &self.query_parameter), ("auth.token.cookie", &self.cookie)];
         let wrong = names.into_iter().find(|(_, name)| name.as_deref().is_some_and(|name| !is_name(name)));
         wrong.map_or(Ok(()), |(key, _)| Err(SettingsError::new(key, "expected a name of letters, digits, - and _")))
-    }
-}
-
-fn checked(token: Option<&str>) -> Result<Option<Secret>, AuthError> {
-    match token.filter(|token| !token.is_empty()) {
-        Some(token) if token.len() > MAX_TOKEN_BYTES => Err(AuthError::TooLong),
-        token => Ok(token.map(Secret::from)),
     }
 }
 
@@ -89,7 +101,7 @@ mod tests {
 
     fn connect(settings: &TokenSettings, headers: &[(&str, &str)]) -> Option<String> {
         let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        settings.token_from(&headers).unwrap().map(|token| token.expose().to_owned())
+        settings.token_from(&headers, None).unwrap().map(|token| token.expose().to_owned())
     }
 
     fn request(settings: &TokenSettings, headers: &[(&'static str, &'static str)], query: &str) -> Option<String> {
@@ -119,6 +131,10 @@ mod tests {
     fn a_passcode_is_a_token_only_where_that_is_switched_on() {
         let settings = TokenSettings { passcode: true, ..TokenSettings::default() };
         assert_eq!(connect(&settings, &[("login", "guest"), ("passcode", "t")]).as_deref(), Some("t"));
+        for (settings, taken) in [(settings, Some("t")), (TokenSettings::default(), None)] {
+            let token = settings.token_from(&Headers::new(), Some("t")).unwrap();
+            assert_eq!(token.as_ref().map(Secret::expose), taken);
+        }
     }
 
     #[test]
@@ -160,11 +176,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_over_8_kib_is_refused_before_it_is_looked_at() {
+    fn a_token_that_is_too_long_is_refused_before_it_is_looked_at() {
         let headers = |len: usize| [("token", "x".repeat(len))].into_iter().collect::<Headers>();
-        let settings = TokenSettings::default();
-        assert!(settings.token_from(&headers(MAX_TOKEN_BYTES)).unwrap().is_some());
-        assert_eq!(settings.token_from(&headers(MAX_TOKEN_BYTES + 1)), Err(AuthError::TooLong));
+        for (settings, longest) in [
+            (TokenSettings::default(), 8192),
+            (TokenSettings { max_bytes: 12_288, ..TokenSettings::default() }, 12_288),
+        ] {
+            assert!(settings.token_from(&headers(longest), None).unwrap().is_some());
+            assert_eq!(settings.token_from(&headers(longest + 1), None), Err(AuthError::TooLong));
+        }
+        for max_bytes in [0, LONGEST + 1] {
+            let settings = TokenSettings { max_bytes, ..TokenSettings::default() };
+            assert_eq!(settings.validate().unwrap_err().key, "auth.token.max_bytes");
+        }
     }
 
     #[test]

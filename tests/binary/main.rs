@@ -4,6 +4,7 @@ mod api;
 mod bench;
 mod client;
 mod configuration;
+mod identity;
 mod peers;
 mod process;
 mod serving;

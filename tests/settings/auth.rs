@@ -31,6 +31,14 @@ async fn an_address_fails_as_often_as_the_file_says() {
 }
 
 #[tokio::test]
+async fn a_token_has_no_more_bytes_than_the_file_says() {
+    let ada = token("ada");
+    assert!((100..200).contains(&ada.len()), "{}", ada.len());
+    assert_eq!(tokens("auth.token.max_bytes = 200").greeting(&[("token", &ada)]).await, "CONNECTED");
+    assert_eq!(tokens("auth.token.max_bytes = 100").greeting(&[("token", &ada)]).await, "Authentication failed");
+}
+
+#[tokio::test]
 async fn a_passcode_is_a_token_where_the_file_says_so() {
     let ada = token("ada");
     let passcode = [("login", "guest"), ("passcode", &*ada)];

@@ -87,6 +87,16 @@ async fn tokens_are_checked_with_the_key_set_that_is_fetched_where_the_file_says
     assert_eq!(shown(&format!("{NO_NAMES}auth.jwt.jwks_url = \"{url}\""), &token).await, GOOD);
 }
 
+/// 0.0.0.0 is this machine, and nothing says so.
+#[tokio::test]
+async fn a_key_set_comes_from_another_machine_without_tls_where_the_file_says_so() {
+    let (token, pair) = pair();
+    let (url, _) = key_server(key_set(&pair));
+    let url = url.replace("127.0.0.1", "0.0.0.0");
+    let settings = format!("{NO_NAMES}auth.jwt.jwks_url = \"{url}\"\nauth.jwt.allow_plain_http = true");
+    assert_eq!(shown(&settings, &token).await, GOOD);
+}
+
 /// A server of a key set, and how often it was asked.
 fn key_server(set: String) -> (String, Arc<AtomicUsize>) {
     let listener = Server::bind(([127, 0, 0, 1], 0).into()).expect("a free port");

@@ -136,7 +136,11 @@ macro_rules! every {
             identity {
                 a_token_comes_in_by_each_header_and_names_its_user
                 without_a_good_token_nobody_comes_in
-                whoever_fails_too_often_is_not_heard_for_a_while
+                a_passcode_is_a_token_only_where_that_is_switched_on
+                a_token_is_as_long_as_the_setting_says
+                whoever_guesses_too_often_is_not_heard_for_a_while_and_the_right_secret_always_is
+                whoever_shows_nothing_guesses_nothing
+                nobody_is_let_in_who_is_called_what_nobody_can_be
                 a_session_ends_with_its_token
                 a_session_lives_on_with_a_new_token_of_its_user
                 a_session_becomes_nobody_else_and_stays_nobody_without_a_token
@@ -147,6 +151,8 @@ macro_rules! every {
                 one_session_can_be_revoked_and_its_user_s_others_stay
                 what_the_rules_do_not_allow_is_refused_and_has_no_effect
                 where_refusals_are_kept_whoever_is_denied_stays
+                where_refusals_are_kept_a_frame_that_does_no_harm_ends_nothing
+                where_refusals_close_a_frame_that_does_no_harm_ends_the_session
             }
             limits {
                 what_is_over_a_rate_is_refused_and_told
@@ -159,6 +165,8 @@ macro_rules! every {
             heartbeats {
                 the_server_beats_as_the_client_wants_and_the_transport_does_not_beat_beside
                 a_client_that_breaks_its_promise_of_heartbeats_is_told_and_sent_away
+                a_client_that_is_late_with_its_heartbeats_stays_as_long_as_anything_shows_that_it_lives
+                as_many_intervals_are_tolerated_as_the_setting_says
                 a_client_that_keeps_its_promise_stays
                 a_client_that_promises_nothing_may_be_silent
             }

@@ -76,7 +76,7 @@ impl StompSpeaker {
         known: Option<Principal>,
     ) -> Result<Identity, Refusal> {
         let early = self.early_token.take();
-        let token = self.shared.tokens.token_from(&headers).map(|token| token.or(early));
+        let token = self.shared.tokens.token_from(&headers, passcode.as_deref()).map(|token| token.or(early));
         let shown = Shown { token, login, passcode: passcode.map(Into::into), headers, comes_back: false };
         Ok(self.shared.admit(&self.client, shown, known).await?)
     }

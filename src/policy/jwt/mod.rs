@@ -13,8 +13,8 @@ mod settings;
 pub use mint::Minter;
 pub use settings::JwtSettings;
 
-use super::{AuthError, Authenticator, Credentials, Identity, MAX_TOKEN_BYTES};
-use crate::model::Claims;
+use super::{AuthError, Authenticator, Credentials, Identity, TokenSettings};
+use crate::model::{Claims, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
@@ -31,6 +31,7 @@ use tokio::time::Instant;
 pub struct JwtAuthenticator {
     settings: JwtSettings,
     keys: Keys,
+    max_token_bytes: usize,
 }
 
 /// Where keys are.
@@ -51,7 +52,13 @@ impl Keys {
 impl JwtAuthenticator {
     fn new(settings: JwtSettings, keys: Keys) -> Self {
         choose_cryptography();
-        Self { settings, keys }
+        Self { settings, keys, max_token_bytes: TokenSettings::default().max_bytes }
+    }
+
+    /// The same for tokens of at most so many bytes: [`TokenSettings::max_bytes`].
+    #[must_use]
+    pub fn with_longest_token(self, max_token_bytes: usize) -> Self {
+        Self { max_token_bytes, ..self }
     }
 
     /// Whose this token is at the time `now`. Waits only where keys have to be fetched.
@@ -65,6 +72,20 @@ impl JwtAuthenticator {
             }
         };
         claims::check(claims, &self.settings, now)
+    }
+
+    /// The same by keys that are here: nothing is fetched.
+    fn verify_at_once(&self, token: &str, now: SystemTime) -> Result<Identity, AuthError> {
+        let header = self.header(token)?;
+        let claims = match &self.keys {
+            Keys::Set(keys) => header.claims(token, keys)?,
+            Keys::Remote(keys) => header.claims(token, &*keys.here().ok_or(AuthError::Unavailable)?)?,
+        };
+        claims::check(claims, &self.settings, now)
+    }
+
+    fn header(&self, token: &str) -> Result<Header, AuthError> {
+        if token.len() > self.max_token_bytes { Err(AuthError::TooLong) } else { Header::of(token) }
     }
 }
 
@@ -107,9 +128,6 @@ struct RawHeader {
 
 impl Header {
     fn of(token: &str) -> Result<Self, AuthError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(AuthError::TooLong);
-        }
         let encoded = token.split('.').next().filter(|_| token.matches('.').count() == 2);
         let json = encoded.and_then(|encoded| URL_SAFE_NO_PAD.decode(encoded).ok()).ok_or(AuthError::Malformed)?;
         let raw: RawHeader = serde_json::from_slice(&json).map_err(|_| AuthError::Malformed)?;

@@ -26,6 +26,9 @@ pub struct JwtSettings {
     pub jwks_file: Option<PathBuf>,
     /// Where a JSON Web Key Set is fetched from: `https://...`, or `http://...` on this machine. Default: none.
     pub jwks_url: Option<String>,
+    /// Whether `jwks_url` may be `http://` on other machines: for networks in which nobody else can answer. Whoever can
+    /// change what comes from there can sign tokens for every user. Default false.
+    pub allow_plain_http: bool,
     /// After how long the set of `jwks_url` is fetched again when the next token comes. A key that is not in it is fetched
     /// at once, though at most every 30 s. Default 10 min.
     #[serde(with = "crate::model::duration")]
@@ -45,7 +48,8 @@ pub struct JwtSettings {
     /// By how much clocks may differ. A session outlives its token by so much. Default 3 s, at most 10 s.
     #[serde(with = "crate::model::duration")]
     pub leeway: Duration,
-    /// The claim that is the user's unique name. Default `sub`.
+    /// The claim that is the user's unique name, or a path to it such as `user.id`: a text of 1 to 256 bytes without control
+    /// characters, or a whole number of at most 64 bits. Default `sub`.
     pub principal_claim: String,
 }
 
@@ -57,6 +61,7 @@ impl Default for JwtSettings {
             public_key_file: None,
             jwks_file: None,
             jwks_url: None,
+            allow_plain_http: false,
             jwks_refresh: Duration::from_secs(10 * 60),
             private_key_file: None,
             issuer: None,
@@ -105,6 +110,8 @@ impl JwtSettings {
         let named = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.is_empty());
         ensure(named(&self.issuer) || !self.require_issuer, "auth.jwt.issuer", NO_ISSUER)?;
         ensure(named(&self.audience) || !self.require_audience, "auth.jwt.audience", NO_AUDIENCE)?;
+        let plain = self.jwks_url.is_some() || !self.allow_plain_http;
+        ensure(plain, "auth.jwt.allow_plain_http", "allows nothing without auth.jwt.jwks_url")?;
         ensure(!self.principal_claim.is_empty(), "auth.jwt.principal_claim", "expected a claim's name, such as sub")?;
         ensure(self.leeway <= MAX_LEEWAY, "auth.jwt.leeway", "expected at most 10s")?;
         let refresh = "expected at least 30s, and at most 30 days";
@@ -123,11 +130,19 @@ impl JwtSettings {
         }
         if let Some(url) = &self.jwks_url {
             let key = "auth.jwt.jwks_url";
-            let server = Server::parse(url).map_err(blame(key))?;
+            let server = self.server(url).map_err(blame(key))?;
             return Ok(Keys::Remote(RemoteKeys::new(server.into(), self.jwks_refresh, self.algorithms.clone())));
         }
         let (key, secret) = self.secret()?;
         Key::from_secret(&secret, &self.algorithms).map(Keys::one).map_err(blame(key))
+    }
+
+    fn server(&self, url: &str) -> Result<Server, String> {
+        let server = Server::anywhere(url)?;
+        match server.is_private() || self.allow_plain_http {
+            true => Ok(server),
+            false => Err(NOT_PRIVATE.to_owned()),
+        }
     }
 
     /// The secret's bytes, and the setting that has them.
@@ -152,6 +167,9 @@ const MIN_REFRESH: Duration = Duration::from_secs(30);
 const MAX_REFRESH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 const NO_KEY: &str = "has no key; expected one of secret, secret_file, public_key_file, jwks_file, jwks_url";
+
+const NOT_PRIVATE: &str =
+    "expected https://, or auth.jwt.allow_plain_http: who can change keys on their way can sign tokens";
 
 const NO_ISSUER: &str = "is missing; expected what the tokens have as iss, or require_issuer = false";
 

@@ -210,7 +210,7 @@ fn j1_what_is_no_token_is_refused() {
     ];
     let malformed = malformed.map(|(what, token)| (what, token, AuthError::Malformed));
     refused(&with_secret(), &malformed);
-    refused(&with_secret(), &[("8 KiB", "x".repeat(MAX_TOKEN_BYTES + 1), AuthError::TooLong)]);
+    refused(&with_secret(), &[("8 KiB", "x".repeat(TokenSettings::default().max_bytes + 1), AuthError::TooLong)]);
 }
 
 #[test]
