@@ -1,9 +1,9 @@
 //! The hooks `subscribe` and `send`: may they?
 
-use super::caller::{Kind, unexpected};
+use super::caller::{About, Kind, unexpected};
 use super::question::{Question, Who};
 use super::{EndpointHooks, WhenDown, answer};
-use crate::model::{DestinationPattern, Transport};
+use crate::model::{DestinationPattern, Principal, Transport};
 use crate::policy::{Access, Action, Authorizer, Decision};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -77,8 +77,10 @@ impl<A> AskMay<A> {
             Action::Send => Kind::Send,
         };
         let who = Who::new(self.hooks.endpoint(), (session, transport, remote), principal);
-        let what = Target { destination: DestinationPattern::as_str(target) };
-        self.hooks.caller().ask(kind, &Question { kind, who, what }, read).await.ok()
+        let destination = DestinationPattern::as_str(target);
+        let about = About { user: principal.map(Principal::name), address: remote, destination: Some(destination) };
+        let question = Question { kind, who, what: Target { destination } };
+        self.hooks.caller().ask(kind, about, &question, read).await.ok()
     }
 
     fn unasked(&self) -> Decision {

@@ -1,12 +1,12 @@
 //! The hook `app`: the backend is the application.
 
-use super::caller::{Kind, Unanswered, unexpected};
+use super::caller::{About, Kind, Unanswered, unexpected};
 use super::question::{Content, Question, Who, shown};
 use super::{EndpointHooks, answer};
 use crate::messaging::{
     Kind as Asked, MessageError, MessageHandler, MissingState, Payload, Reply, Request, Result, States,
 };
-use crate::model::Message;
+use crate::model::{Message, Principal};
 use bytes::Bytes;
 use bytestring::ByteString;
 use http::header::CONTENT_TYPE;
@@ -48,7 +48,10 @@ impl MessageHandler<Whole> for AskApplication {
                 content: Content::of(&request.body),
             },
         };
-        let asked = self.0.caller().ask(Kind::App, &question, |answer| read(answer, request)).await;
+        let user = principal.as_ref().map(Principal::name);
+        let destination = Some(request.destination.as_str());
+        let about = About { user, address: client.remote_addr(), destination };
+        let asked = self.0.caller().ask(Kind::App, about, &question, |answer| read(answer, request)).await;
         asked.unwrap_or_else(|why| Err(unavailable(&why)))
     }
 

@@ -1,11 +1,12 @@
 //! One call: its turn, its attempts, its end.
 
-use super::breaker::{Breaker, Change, Ending, Pass};
+use super::breaker::{Breaker, Cause, Change, Ending, Passed};
 use super::pool::Pool;
 use super::signature::Signer;
 use super::stats::Counters;
 use super::{HookSettings, HookStats};
 use crate::model::SettingsError;
+use crate::policy::AddressKey;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};
@@ -13,7 +14,9 @@ use http_body_util::Full;
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -53,8 +56,10 @@ pub(super) enum Unanswered {
     Open,
     /// It took too long.
     Late,
-    /// It cannot be reached, breaks off, or says what cannot be used.
+    /// It breaks off, or says what cannot be used.
     Failed(String),
+    /// It cannot be reached, or says that it serves nobody now (503; RFC 9110, section 15.6.4).
+    Unreachable(String),
 }
 
 impl Unanswered {
@@ -63,7 +68,7 @@ impl Unanswered {
             Self::Busy => "busy",
             Self::Open => "open",
             Self::Late => "timeout",
-            Self::Failed(_) => "failed",
+            Self::Failed(_) | Self::Unreachable(_) => "failed",
         }
     }
 }
@@ -75,7 +80,7 @@ impl fmt::Display for Unanswered {
             Self::Busy => f.write_str("too many calls wait"),
             Self::Open => f.write_str("the backend has failed too often"),
             Self::Late => f.write_str("the backend took too long"),
-            Self::Failed(why) => f.write_str(why),
+            Self::Failed(why) | Self::Unreachable(why) => f.write_str(why),
         }
     }
 }
@@ -89,6 +94,8 @@ pub(super) struct Caller {
     waiting: AtomicUsize,
     max_waiting: usize,
     breakers: [Mutex<Breaker>; Kind::ALL.len()],
+    /// Makes numbers of clients and destinations that nobody else can choose.
+    hasher: RandomState,
     counters: Counters,
     timeout: Duration,
     retries: u32,
@@ -108,6 +115,7 @@ impl Caller {
             waiting: AtomicUsize::new(0),
             max_waiting: settings.max_waiting,
             breakers: Kind::ALL.map(|_| Mutex::new(Breaker::new(settings.breaker.clone()))),
+            hasher: RandomState::new(),
             counters: Counters::default(),
             timeout: settings.timeout,
             retries: settings.retries,
@@ -119,15 +127,16 @@ impl Caller {
         self.ids.next()
     }
 
-    /// Asks, and `read`s the answer: its status is below 500, and what `read` cannot use counts as a failure.
+    /// Asks `about` somebody, and `read`s the answer: its status is below 500, and what `read` cannot use counts as a failure.
     pub(super) async fn ask<T>(
         &self,
         kind: Kind,
+        about: About<'_>,
         question: &impl Serialize,
         read: impl FnOnce(&Response<Bytes>) -> Result<T, String>,
     ) -> Result<T, Unanswered> {
         let since = Instant::now();
-        let asked = self.ask_in_turn(kind, question, read, since + self.timeout).await;
+        let asked = self.ask_in_turn((kind, self.cause(about)), question, read, since + self.timeout).await;
         let outcome = asked.as_ref().map_or_else(Unanswered::outcome, |_| "answered");
         let is_first = self.counters.count(kind.name(), outcome, since.elapsed());
         match &asked {
@@ -141,17 +150,26 @@ impl Caller {
         asked
     }
 
+    fn cause(&self, About { user, address, destination }: About<'_>) -> Cause {
+        let client = match user {
+            Some(user) => self.hasher.hash_one(user),
+            None => self.hasher.hash_one(AddressKey::from(address)),
+        };
+        Cause { client, destination: destination.map(|destination| self.hasher.hash_one(destination)) }
+    }
+
     async fn ask_in_turn<T>(
         &self,
-        kind: Kind,
+        (kind, cause): (Kind, Cause),
         question: &impl Serialize,
         read: impl FnOnce(&Response<Bytes>) -> Result<T, String>,
         deadline: Instant,
     ) -> Result<T, Unanswered> {
         let body = to_json(question)?;
         let _turn = self.turn(deadline).await?;
-        let passing = Passing::enter(self, kind).ok_or(Unanswered::Open)?;
-        let answer = timeout_at(deadline, self.attempts(&body)).await.unwrap_or(Err(Unanswered::Late));
+        let passing = Passing::enter(self, kind, cause).ok_or(Unanswered::Open)?;
+        let answer = timeout_at(deadline, self.attempts(&body, &passing.reached)).await;
+        let answer = answer.unwrap_or(Err(Unanswered::Late));
         let asked = answer.and_then(|answer| read(&answer).map_err(Unanswered::Failed));
         passing.end(asked.as_ref().err());
         asked
@@ -168,25 +186,30 @@ impl Caller {
     }
 
     /// All attempts have one id, by which the backend can tell that it has seen a call before.
-    async fn attempts(&self, body: &Bytes) -> Result<Response<Bytes>, Unanswered> {
+    async fn attempts(&self, body: &Bytes, reached: &AtomicBool) -> Result<Response<Bytes>, Unanswered> {
         let id = self.ids.next();
         let mut pause = FIRST_PAUSE;
         for _ in 0..self.retries {
-            if let Ok(answer) = self.attempt(&id, body).await {
+            if let Ok(answer) = self.attempt(&id, body, reached).await {
                 return Ok(answer);
             }
             sleep(pause).await;
             pause *= 2;
         }
-        self.attempt(&id, body).await
+        self.attempt(&id, body, reached).await
     }
 
-    async fn attempt(&self, id: &str, body: &Bytes) -> Result<Response<Bytes>, Unanswered> {
-        let failed = |why: String| Unanswered::Failed(why);
-        let request = self.request(id, body).map_err(|error| failed(error.to_string()))?;
-        let answer = self.pool.exchange(request).await.map_err(|error| failed(reason(&error)))?;
+    async fn attempt(&self, id: &str, body: &Bytes, reached: &AtomicBool) -> Result<Response<Bytes>, Unanswered> {
+        let request = self.request(id, body).map_err(|error| Unanswered::Failed(error.to_string()))?;
+        let answer =
+            self.pool.exchange(request, reached).await.map_err(|error| match reached.load(Ordering::Relaxed) {
+                true => Unanswered::Failed(reason(&error)),
+                false => Unanswered::Unreachable(reason(&error)),
+            })?;
+        let failed = |status| format!("the backend answered {status}");
         match answer.status() {
-            status if status.is_server_error() => Err(failed(format!("the backend answered {status}"))),
+            StatusCode::SERVICE_UNAVAILABLE => Err(Unanswered::Unreachable(failed(answer.status()))),
+            status if status.is_server_error() => Err(Unanswered::Failed(failed(status))),
             _ => Ok(answer),
         }
     }
@@ -194,7 +217,8 @@ impl Caller {
     /// Delivers events: no turn, no breaker, one attempt. The queue that they come from sees to the rest.
     pub(super) async fn tell(&self, id: &str, body: &Bytes) -> Result<(), Unanswered> {
         let since = Instant::now();
-        let told = timeout(self.timeout, self.attempt(id, body)).await.unwrap_or(Err(Unanswered::Late));
+        let reached = AtomicBool::new(false);
+        let told = timeout(self.timeout, self.attempt(id, body, &reached)).await.unwrap_or(Err(Unanswered::Late));
         let told = told.and_then(|answer| match answer.status() {
             status if status.is_success() => Ok(()),
             status => Err(Unanswered::Failed(unexpected(status))),
@@ -266,22 +290,38 @@ impl Drop for Place<'_> {
     }
 }
 
+/// Whom a question is about, and what: whose fault it can be that it is not answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// Who asks; one without a name is known by its address.
+    pub(super) user: Option<&'a str>,
+    pub(super) address: IpAddr,
+    pub(super) destination: Option<&'a str>,
+}
+
 /// A call that the breaker has let pass. One that is dropped was abandoned.
 struct Passing<'a> {
     caller: &'a Caller,
     kind: Kind,
-    pass: Pass,
+    passed: Passed,
+    /// Whether there was a connection to the backend.
+    reached: AtomicBool,
     ending: Ending,
 }
 
 impl<'a> Passing<'a> {
-    fn enter(caller: &'a Caller, kind: Kind) -> Option<Self> {
-        let pass = caller.breaker(kind).lock().enter(Instant::now().into_std())?;
-        Some(Self { caller, kind, pass, ending: Ending::Abandoned })
+    fn enter(caller: &'a Caller, kind: Kind, cause: Cause) -> Option<Self> {
+        let passed = caller.breaker(kind).lock().enter(cause, Instant::now().into_std())?;
+        Some(Self { caller, kind, passed, reached: AtomicBool::new(false), ending: Ending::Abandoned })
     }
 
     fn end(mut self, why: Option<&Unanswered>) {
-        self.ending = if why.is_some() { Ending::Failed } else { Ending::Succeeded };
+        self.ending = match why {
+            None => Ending::Succeeded,
+            Some(Unanswered::Late) if !self.reached.load(Ordering::Relaxed) => Ending::Unreachable,
+            Some(Unanswered::Unreachable(_)) => Ending::Unreachable,
+            Some(_) => Ending::Stumbled,
+        };
         let hook = self.kind.name();
         match (self.tell_breaker(), why) {
             (Some(Change::Opened), Some(why)) => tracing::warn!(hook, %why, "the backend fails, and is left alone"),
@@ -292,7 +332,7 @@ impl<'a> Passing<'a> {
 
     fn tell_breaker(&mut self) -> Option<Change> {
         let ending = std::mem::replace(&mut self.ending, Ending::Abandoned);
-        self.caller.breaker(self.kind).lock().ended(self.pass, ending, Instant::now().into_std())
+        self.caller.breaker(self.kind).lock().ended(&self.passed, ending, Instant::now().into_std())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The hook `connect`: who is this?
 
-use super::caller::{Kind, unexpected};
+use super::caller::{About, Kind, unexpected};
 use super::question::{Question, Who, shown};
 use super::{EndpointHooks, WhenDown, answer};
 use crate::model::{Claims, Principal, Secret};
@@ -57,12 +57,15 @@ impl<A: Authenticator> Authenticator for AskWho<A> {
     fn authenticate<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Result<Identity, AuthError>> {
         Box::pin(async {
             let known = self.first.authenticate(credentials).await?;
-            match self.ask(credentials, known.principal.as_ref()).await {
-                Some(Verdict::Known(told)) => self.identity(known, told),
-                Some(Verdict::Refused(why)) => Err(AuthError::Refused(why.unwrap_or(REFUSED))),
-                None if self.may_pass_unasked(&known) => Ok(known),
-                None => Err(AuthError::Unavailable),
-            }
+            self.complete(credentials, known).await
+        })
+    }
+
+    /// The backend is asked only about those whom a token names.
+    fn recognize<'a>(&'a self, credentials: &'a Credentials) -> BoxFuture<'a, Option<Identity>> {
+        Box::pin(async {
+            let known = self.first.recognize(credentials).await.filter(|known| known.principal.is_some())?;
+            self.complete(credentials, known).await.ok()
         })
     }
 
@@ -98,7 +101,8 @@ impl<A> AskWho<A> {
                 credentials: self.hooks.settings().forward_credentials.then(|| Forwarded::of(credentials)),
             },
         };
-        self.hooks.caller().ask(Kind::Connect, &question, |answer| read(answer, known)).await.ok()
+        let about = About { user: known.map(Principal::name), address: remote, destination: None };
+        self.hooks.caller().ask(Kind::Connect, about, &question, |answer| read(answer, known)).await.ok()
     }
 
     /// Without the backend only those come in whom a token names.

@@ -13,6 +13,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -49,15 +50,24 @@ impl Pool {
         &self.server
     }
 
-    /// Sends a request and takes its answer. Takes as long as the backend does: callers set the limit.
-    pub(super) async fn exchange(&self, mut request: Request<Full<Bytes>>) -> io::Result<Response<Bytes>> {
+    /// Sends a request and takes its answer; says in `reached` when there is a connection. Takes as long as the backend does:
+    /// callers set the limit.
+    pub(super) async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        reached: &AtomicBool,
+    ) -> io::Result<Response<Bytes>> {
+        reached.store(false, Ordering::Relaxed);
         while let Some(kept) = self.take() {
+            reached.store(true, Ordering::Relaxed);
             match self.exchange_over(kept, request).await {
                 Err(Lost { unsent: Some(unsent), .. }) => request = unsent,
                 done => return done.map_err(|lost| lost.error),
             }
         }
+        reached.store(false, Ordering::Relaxed);
         let stream = TokioIo::new(self.server.connect().await?);
+        reached.store(true, Ordering::Relaxed);
         let (sender, driving) = http1::handshake(stream).await.map_err(io::Error::other)?;
         let fresh = Connection { sender, driving, since: Instant::now() };
         self.exchange_over(fresh, request).await.map_err(|lost| lost.error)

@@ -78,7 +78,8 @@ pub enum WhenDown {
     Allow,
 }
 
-/// When a backend that fails is left alone. Each of `connect`, `subscribe`, `send` and `app` is looked at by itself.
+/// When a backend that fails is left alone: by one client, about one destination, or by all. Each of `connect`, `subscribe`,
+/// `send` and `app` is looked at by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerSettings {

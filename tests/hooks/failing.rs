@@ -1,9 +1,9 @@
 //! Backends that are slow, break off, or are not there.
 
-use crate::backend::{Answer, Backend};
-use crate::stage::{Plan, Running, nowhere};
+use crate::backend::{Answer, Backend, Call};
+use crate::stage::{Plan, Running, nowhere, patterns};
 use crate::support::client::http::Http;
-use crate::support::stage::until;
+use crate::support::stage::{token, until};
 use crate::support::stomp::StompClient;
 use byway::Disconnect;
 use byway::hooks::HookSettings;
@@ -94,6 +94,66 @@ async fn a_backend_that_fails_is_left_alone_until_one_call_finds_it_well() {
         client.frame().await;
     }
     succeeds(&server).await;
+}
+
+/// Answers what is about `slow` never, and all else at once.
+fn stumbling(slow: &'static str) -> impl FnMut(&Call) -> Answer + Send + 'static {
+    move |call| if call.body["destination"] == slow { Answer::Never } else { Answer::empty(204) }
+}
+
+fn impatient(change: impl FnOnce(&mut HookSettings)) -> Plan {
+    Plan::new().tokens().hooks(|hooks| {
+        (hooks.retries, hooks.timeout) = (0, Duration::from_millis(100));
+        (hooks.breaker.failures, hooks.breaker.cooldown) = (2, Duration::from_secs(3600));
+        change(hooks);
+    })
+}
+
+#[tokio::test]
+async fn one_destination_at_which_the_backend_is_slow_is_left_alone_and_no_other() {
+    let plan = impatient(|hooks| hooks.subscribe = patterns(&["/topic/**"]));
+    let stage = plan.start(stumbling("/topic/slow")).await;
+    for (user, outcomes) in [("ada", (1, 0)), ("bob", (2, 0)), ("eve", (2, 1))] {
+        let mut client = stage.server.connect(&[("token", &token(user))]).await;
+        client.send("SUBSCRIBE", &[("id", "0"), ("destination", "/topic/slow")], "").await;
+        client.fails("Unavailable", &Disconnect::BACKEND_UNAVAILABLE).await;
+        let (late, held_back) = outcomes;
+        assert_eq!(stage.server.outcomes("subscribe", "timeout"), late, "{user}");
+        assert_eq!(stage.server.outcomes("subscribe", "open"), held_back, "{user}");
+    }
+    for n in 0..40 {
+        let mut client = stage.server.connect(&[("token", &token(&format!("user-{n}")))]).await;
+        client.subscribe("0", &format!("/topic/{n}"), &[]).await;
+    }
+    assert!(!stage.server.stats().kinds["subscribe"].is_open);
+}
+
+#[tokio::test]
+async fn one_client_over_whom_the_backend_stumbles_is_left_alone_and_no_other() {
+    let stage = impatient(|hooks| hooks.app = true).start(stumbling("/app/poison")).await;
+    for _ in 0..3 {
+        let mut client = stage.server.connect(&[("token", &token("eve"))]).await;
+        client.publish("/app/poison", "1").await;
+        client.fails("Unavailable", &Disconnect::BACKEND_UNAVAILABLE).await;
+    }
+    assert_eq!((stage.server.outcomes("app", "timeout"), stage.server.outcomes("app", "open")), (2, 1));
+    let mut client = stage.server.connect(&[("token", &token("ada"))]).await;
+    client.ask("SEND", &[("destination", "/app/x")], "1").await;
+    client.publish("/app/poison", "it is asked about").await;
+    client.fails("Unavailable", &Disconnect::BACKEND_UNAVAILABLE).await;
+    assert_eq!((stage.server.outcomes("app", "timeout"), stage.server.outcomes("app", "open")), (3, 1));
+}
+
+#[tokio::test]
+async fn a_backend_that_answers_nobody_is_left_alone_by_all() {
+    let stage = impatient(|hooks| hooks.app = true).start(|_| Answer::Never).await;
+    for user in ["ada", "bob", "eve"] {
+        let mut client = stage.server.connect(&[("token", &token(user))]).await;
+        client.publish(&format!("/app/{user}"), "1").await;
+        client.fails("Unavailable", &Disconnect::BACKEND_UNAVAILABLE).await;
+    }
+    assert_eq!((stage.server.outcomes("app", "timeout"), stage.server.outcomes("app", "open")), (2, 1));
+    assert!(stage.server.stats().kinds["app"].is_open);
 }
 
 #[tokio::test]
