@@ -17,7 +17,7 @@ use super::{SessionHandle, now};
 use crate::model::{Disconnect, Principal, Secret, SessionId, SettingsError, Transport, visible};
 use crate::policy::{OriginPolicy, TrustedProxies};
 use crate::protocol::sockjs::Batch;
-use crate::session::{AttachError, Session, SessionSettings, SocketKind, Take};
+use crate::session::{AttachError, Headroom, Session, SessionSettings, SocketKind, Take};
 use http::HeaderMap;
 use std::fmt;
 use std::future::Future;
@@ -49,6 +49,7 @@ pub(crate) struct Node {
     pub(crate) origins: OriginPolicy,
     pub(crate) proxies: TrustedProxies,
     session_settings: Arc<SessionSettings>,
+    headroom: Arc<Headroom>,
     pub(super) language: Box<dyn Language>,
     pub(super) groups: Arc<Groups>,
     pub(super) registry: Registry,
@@ -84,6 +85,7 @@ impl Byway {
             origins: OriginPolicy::new(&settings.origins)?,
             proxies: TrustedProxies::new(settings.trusted_proxies.clone()),
             session_settings: Arc::new(settings.session.clone()),
+            headroom: Headroom::new(settings.limits.burst_bytes),
             language,
             groups: Groups::new(Hub::for_limits(&settings.limits)),
             settings,
@@ -271,7 +273,8 @@ impl Node {
         self.groups.run_on(&Handle::current());
         self.language.run_on(&Handle::current());
         let Identity { id, transport, remote, .. } = identity;
-        let cell = Cell::new(identity, Arc::clone(self), Session::new(settings, now()), inbox);
+        let session = Session::new(settings, Arc::clone(&self.headroom), now());
+        let cell = Cell::new(identity, Arc::clone(self), session, inbox);
         self.registry.insert(Arc::clone(&cell));
         self.counters.opened(transport);
         if self.draining.load(Ordering::Acquire) {
@@ -345,6 +348,7 @@ impl Node {
             stats.queued_messages += messages as u64;
             stats.queued_bytes += bytes as u64;
         }
+        stats.burst_bytes = self.headroom.used() as u64;
         self.language.count(&mut stats);
         stats
     }

@@ -106,6 +106,10 @@ pub struct LimitSettings {
     /// client meanwhile. Default 10 s; `"0s"` refuses it at once, as the application's own are.
     #[serde(with = "crate::model::duration")]
     pub publish_wait: Duration,
+    /// How many bytes may wait beyond `session.queue_messages` and `session.queue_bytes`, for all sessions together; for one
+    /// of them as many as are left, so half at the most. A message that many wait for counts once. Default 256 MiB. With 0 a
+    /// session is slow as soon as it is over the limits of its queue.
+    pub burst_bytes: usize,
     /// How many sessions may be open at a time. Default 100,000: about 300 MB when all are idle WebSockets.
     pub max_sessions: usize,
 }
@@ -120,6 +124,7 @@ impl Default for LimitSettings {
             publish_messages: 65_536,
             publish_bytes: 64 << 20,
             publish_wait: Duration::from_secs(10),
+            burst_bytes: 256 << 20,
             max_sessions: 100_000,
         }
     }
@@ -156,7 +161,7 @@ impl Settings {
         Ok(())
     }
 
-    fn durations(&self) -> [(&'static str, Duration); 8] {
+    fn durations(&self) -> [(&'static str, Duration); 9] {
         let session = &self.session;
         [
             ("session.heartbeat", session.heartbeat),
@@ -165,6 +170,7 @@ impl Settings {
             ("session.close_timeout", session.close_timeout),
             ("session.send_timeout", session.send_timeout),
             ("session.message_timeout", session.message_timeout),
+            ("session.slow_time", session.slow_time),
             ("sockjs.remember_lost", self.sockjs.remember_lost),
             ("limits.body_timeout", self.limits.body_timeout),
         ]

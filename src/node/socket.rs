@@ -205,9 +205,12 @@ impl Socket {
     pub(super) fn write(&mut self, cx: &mut Context<'_>, cell: &Cell) -> io::Result<()> {
         let Some(stream) = &mut self.io else { return Ok(()) };
         let written = cell.write_through(|slices| stream.try_write(cx, slices));
+        if let Ok(WriteProgress::Paused) = written {
+            cx.waker().wake_by_ref();
+        }
         match stream.poll_flush(cx) {
             Poll::Ready(Err(e)) => Err(e),
-            _ => written.map(|_: WriteProgress| ()),
+            _ => written.map(drop),
         }
     }
 

@@ -32,8 +32,10 @@ pub struct Stats {
     pub traffic: Traffic,
     /// Messages that wait in outbound queues now.
     pub queued_messages: u64,
-    /// Their bytes.
+    /// Their bytes. A message that waits in several queues counts in each.
     pub queued_bytes: u64,
+    /// How many bytes of `limits.burst_bytes` are taken now. Here a message counts once.
+    pub burst_bytes: u64,
 }
 
 /// Opening and ending are rare beside messages, so one lock serves; traffic is summed up when somebody asks.

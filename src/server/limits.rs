@@ -92,7 +92,13 @@ const OF_ALL: &[LimitKind] = &[
     ),
     row(
         "What waits for a client",
-        &["session.queue_messages", "session.queue_bytes", "session.send_timeout"],
+        &[
+            "session.queue_messages",
+            "session.queue_bytes",
+            "session.slow_time",
+            "session.send_timeout",
+            "limits.burst_bytes",
+        ],
         &["ended.slow_consumer"],
     ),
     row("Signs of life", &["session.heartbeat", "session.heartbeat_answer"], &["ended.no_heartbeat"]),

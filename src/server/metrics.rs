@@ -137,7 +137,8 @@ impl Writer<'_, '_> {
         self.gauges("byway_queued_messages", "Messages that wait for clients", |stats| {
             vec![(None, stats.queued_messages)]
         })?;
-        self.gauges("byway_queued_bytes", "Bytes that wait for clients", |stats| vec![(None, stats.queued_bytes)])
+        self.gauges("byway_queued_bytes", "Bytes that wait for clients", |stats| vec![(None, stats.queued_bytes)])?;
+        self.gauges("byway_burst_bytes", "Bytes beyond the limits of queues", |stats| vec![(None, stats.burst_bytes)])
     }
 
     fn api(&mut self, api: &ApiCounts) -> fmt::Result {

@@ -1,11 +1,12 @@
 //! The state machine: what every kind of carrier shares.
 
-use super::queue::{Pushed, QueueFull};
+use super::excess::Excess;
+use super::queue::Pushed;
 use super::receiver::Receiver;
 use super::socket::Socket;
 use super::timers::{Timer, Timers};
 use super::watch::Watch;
-use super::{Form, OutboundQueue, Outgoing, SessionSettings};
+use super::{Form, Headroom, OutboundQueue, Outgoing, SessionSettings};
 use crate::model::Disconnect;
 use std::fmt;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub struct Traffic {
 pub enum SendError {
     /// The session has ended.
     Closed,
-    /// The queue is full, and the session ends for it.
+    /// More waits than the session may keep, and it ends for it.
     SlowConsumer,
     /// The session carries text, and the message is not UTF-8.
     NotText,
@@ -85,11 +86,15 @@ pub struct Session {
     pub(super) greeted: bool,
     pub(super) receivers: u32,
     pub(super) watch: Option<Box<Watch>>,
+    pub(super) headroom: Arc<Headroom>,
+    /// Only there while more waits than the queue's limits allow.
+    pub(super) excess: Option<Box<Excess>>,
 }
 
 impl Session {
-    /// A session that waits for its first carrier, for `disconnect_delay` at the most.
-    pub fn new(settings: Arc<SessionSettings>, now: Instant) -> Self {
+    /// A session that waits for its first carrier, for `disconnect_delay` at the most. What it has waiting beyond the limits
+    /// of its queue comes out of `headroom`.
+    pub fn new(settings: Arc<SessionSettings>, headroom: Arc<Headroom>, now: Instant) -> Self {
         let mut timers = Timers::default();
         timers.arm(Timer::Absence, now + settings.disconnect_delay);
         Self {
@@ -102,6 +107,8 @@ impl Session {
             greeted: false,
             receivers: 0,
             watch: None,
+            headroom,
+            excess: None,
         }
     }
 
@@ -149,7 +156,7 @@ impl Session {
     /// Queues a message for the client. A full queue does what the message's [`OnFull`](super::OnFull) says, or else
     /// what the settings' [`Overflow`](super::Overflow) does.
     ///
-    /// `now` is asked for only when the queue is full: reading the clock for each message would be felt.
+    /// `now` is asked for only when the queue has become full: reading the clock for each message would be felt.
     pub fn send(&mut self, message: Arc<Outgoing>, now: impl FnOnce() -> Instant) -> Result<(), SendError> {
         if !self.is_open() {
             return Err(SendError::Closed);
@@ -157,22 +164,18 @@ impl Session {
         if !message.fits(self.form()) {
             return Err(SendError::NotText);
         }
-        let limits = (self.settings.queue_messages, self.settings.queue_bytes);
-        match self.queue.push(message, limits, self.settings.overflow) {
-            Ok(Pushed { dropped, conflated }) => {
-                self.traffic.dropped += dropped as u64;
-                self.traffic.conflated += u64::from(conflated);
-                Ok(())
-            }
-            Err(QueueFull) => {
-                self.queue.clear();
-                self.close(Disconnect::SLOW_CONSUMER, now());
-                Err(SendError::SlowConsumer)
-            }
-        }
+        let Pushed { dropped, conflated, over } = self.queue.push(message, self.limits(), self.settings.overflow);
+        self.traffic.dropped += dropped as u64;
+        self.traffic.conflated += u64::from(conflated);
+        if over { self.exceed(now) } else { Ok(()) }
     }
 
-    /// Whether the queue takes this message without overflowing.
+    /// How many messages and bytes may wait for a client that does not read.
+    pub(super) fn limits(&self) -> (usize, usize) {
+        (self.settings.queue_messages, self.settings.queue_bytes)
+    }
+
+    /// Whether the queue takes this message within its limits.
     pub fn has_room_for(&self, message: &Outgoing) -> bool {
         self.queue.fits(message.len(), self.settings.queue_messages, self.settings.queue_bytes)
     }
@@ -203,7 +206,7 @@ impl Session {
 
     /// Ends the session because something of its own broke: what is queued may be the cause, and is dropped.
     pub fn break_off(&mut self, now: Instant) {
-        self.queue.clear();
+        self.drop_queue();
         self.close(Disconnect::INTERNAL_ERROR, now);
     }
 
@@ -212,6 +215,7 @@ impl Session {
         let disconnect = self.disconnect().cloned().unwrap_or(disconnect);
         self.state = State::Closed(disconnect);
         self.queue.lose(self.written());
+        self.excess = None;
         self.carrier = Carrier::None;
         self.watch = None;
         self.timers.disarm_all();
@@ -219,7 +223,7 @@ impl Session {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.next_watched()).min()
+        self.timers.next().into_iter().chain(self.next_watched()).chain(self.next_behind()).min()
     }
 
     /// Carries out what has come due by `now`.
@@ -234,6 +238,7 @@ impl Session {
                 Timer::Message => self.fail(Disconnect::FLOOD, now),
             }
         }
+        self.behind_due(now);
         self.watch_due(now);
     }
 

@@ -6,6 +6,9 @@
 
 mod core;
 mod deflate;
+mod excess;
+mod headroom;
+mod keys;
 mod outgoing;
 mod queue;
 mod receiver;
@@ -17,8 +20,9 @@ mod watch;
 
 pub use self::core::{SendError, Session, State, Traffic};
 pub use deflate::Window;
+pub use headroom::Headroom;
 pub use outgoing::{Form, OnFull, Outgoing};
-pub use queue::{OutboundQueue, Pushed, QueueFull};
+pub use queue::{OutboundQueue, Pushed};
 pub use receiver::{AttachError, Detach, Frame, ReceiverId, Take};
 pub use settings::{Overflow, SessionSettings};
 pub use socket::{Farewell, SocketKind, WriteProgress};

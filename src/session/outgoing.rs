@@ -1,6 +1,7 @@
 //! A message on its way out, encoded at most once for each wire form.
 
 use super::deflate::{self, Window};
+use super::headroom::{Claim, Headroom};
 use crate::model::Message;
 use crate::protocol::sockjs::{Envelope, frame};
 use crate::protocol::websocket::{self, Opcode};
@@ -35,11 +36,11 @@ pub enum Form {
 /// What becomes of a message, and of those that wait before it, when its client reads too slowly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFull {
-    /// The message is never dropped: where it finds the queue full, the session ends with
+    /// The message is never dropped: where it finds the queue full, the session has to catch up in time, or ends with
     /// [`SLOW_CONSUMER`](crate::model::Disconnect::SLOW_CONSUMER).
     Close,
     /// The message may be dropped. Where it finds the queue full, the oldest that may be dropped make room; where none
-    /// may, the session ends.
+    /// may, it does as `Close` does.
     DropOldest,
     /// Only the newest message of this key is of use: it takes the place of one that still waits, also when the queue is
     /// not full. Where none waits, it does as `DropOldest` does.
@@ -52,7 +53,12 @@ pub struct Outgoing {
     message: Message,
     on_full: Option<OnFull>,
     encoded: OnceLock<Encoded>,
+    /// What it has of the headroom, from when it waits beyond the limits of a queue.
+    claim: OnceLock<Claim>,
 }
+
+/// What a message costs beside its content.
+const OVERHEAD: usize = 256;
 
 /// One form of a message, and the next: most messages have one, few have more than two.
 #[derive(Debug)]
@@ -65,12 +71,16 @@ struct Encoded {
 impl Outgoing {
     /// Wraps a message, not yet encoded.
     pub fn new(message: Message) -> Arc<Self> {
-        Arc::new(Self { message, on_full: None, encoded: OnceLock::new() })
+        Self::with(message, None)
     }
 
     /// The same for a message that has a policy of its own, whatever its sessions' [`Overflow`](super::Overflow) is.
     pub fn with_policy(message: Message, on_full: OnFull) -> Arc<Self> {
-        Arc::new(Self { message, on_full: Some(on_full), encoded: OnceLock::new() })
+        Self::with(message, Some(on_full))
+    }
+
+    fn with(message: Message, on_full: Option<OnFull>) -> Arc<Self> {
+        Arc::new(Self { message, on_full, encoded: OnceLock::new(), claim: OnceLock::new() })
     }
 
     /// The message's own policy; `None` is the session's.
@@ -91,6 +101,11 @@ impl Outgoing {
     /// True for a message without content.
     pub fn is_empty(&self) -> bool {
         self.message.is_empty()
+    }
+
+    /// Takes from the headroom what the message costs, once for all who have it.
+    pub(super) fn claim(&self, headroom: &Arc<Headroom>) {
+        self.claim.get_or_init(|| Claim::new(headroom, self.len() + OVERHEAD));
     }
 
     /// Whether the message can take `form`: every form but the plain WebSocket ones is text.

@@ -45,10 +45,15 @@ pub enum Frame {
     Close(Disconnect),
 }
 
+/// How many bytes of messages one frame takes at the most, beside the last of them. A client that is behind gets its
+/// messages in several: what is in a frame is lost with its connection, and shows only when it is there as a whole that its
+/// client reads.
+const FRAME_BYTES: usize = 256 * 1024;
+
 /// How many of the waiting messages one `a[...]` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {
-    /// All of them: a poll, which has room for one frame.
+    /// As many as fit in a frame, and as the queue's limits allow: a poll, which has room for one frame.
     All,
     /// What waited when the receiver came in one frame, then each message in its own: a stream.
     OneByOne,
@@ -72,10 +77,11 @@ impl Receiver {
         std::mem::take(&mut self.asked)
     }
 
-    fn batch(&mut self) -> usize {
+    /// How many messages go into one frame, and how many bytes: the one that reaches them is the last.
+    fn batch(&mut self, limits: (usize, usize)) -> (usize, usize) {
         match self.take {
-            Take::OneByOne if !self.fresh => 1,
-            _ => usize::MAX,
+            Take::OneByOne if !self.fresh => (1, usize::MAX),
+            _ => (limits.0, limits.1.min(FRAME_BYTES)),
         }
     }
 }
@@ -105,6 +111,7 @@ impl Session {
 
     /// What this receiver writes next, if there is anything. A receiver that is not attached any more gets nothing.
     pub fn next_frame(&mut self, id: ReceiverId) -> Option<Frame> {
+        let limits = self.limits();
         let Carrier::Receiver(receiver) = &mut self.carrier else { return None };
         if receiver.id != id {
             return None;
@@ -115,7 +122,7 @@ impl Session {
             return Some(Frame::Open);
         }
         if !self.queue.is_drained() {
-            let batch = receiver.batch();
+            let batch = receiver.batch(limits);
             receiver.fresh = false;
             return Some(Frame::Messages(self.take_written(batch)));
         }
@@ -127,13 +134,19 @@ impl Session {
     }
 
     /// Takes messages for a wire that has no acknowledgement: they are released as they are taken.
-    fn take_written(&mut self, at_most: usize) -> Vec<Arc<Outgoing>> {
-        std::iter::from_fn(|| self.take_one()).take(at_most).collect()
+    fn take_written(&mut self, (messages, mut bytes): (usize, usize)) -> Vec<Arc<Outgoing>> {
+        let next = || {
+            let message = if bytes > 0 { self.take_one() } else { None }?;
+            bytes = bytes.saturating_sub(message.len());
+            Some(message)
+        };
+        std::iter::from_fn(next).take(messages).collect()
     }
 
     pub(super) fn take_one(&mut self) -> Option<Arc<Outgoing>> {
         let message = self.queue.pop()?;
         self.handed_out(message.len());
+        self.catch_up();
         Some(message)
     }
 
@@ -142,6 +155,7 @@ impl Session {
         if let Carrier::Receiver(receiver) = &mut self.carrier {
             receiver.asked = true;
         }
+        self.progress(bytes);
         self.traffic.messages_out += 1;
         self.traffic.bytes_out += bytes as u64;
     }

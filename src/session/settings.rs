@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What a session may take and how long it waits. Worst-case memory of a session is its queue: `queue_bytes`.
+/// What a session may take and how long it waits. Worst-case memory of a session is its queue: `queue_bytes`, and what
+/// it has of the [headroom](super::Headroom) for `slow_time`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionSettings {
@@ -24,11 +25,16 @@ pub struct SessionSettings {
     /// How long a message may take from its first byte to its last. Default 30 s.
     #[serde(with = "crate::model::duration")]
     pub message_timeout: Duration,
-    /// How many messages may wait for the client. Default 4,096.
+    /// How many messages may wait for a client that does not read. Default 4,096.
     pub queue_messages: usize,
-    /// How many bytes of messages may wait for the client. Default 1 MiB. One message may be larger when nothing else waits.
+    /// How many bytes of messages may wait for a client that does not read. Default 1 MiB. One message may be larger when
+    /// nothing else waits.
     pub queue_bytes: usize,
-    /// What happens when the queue is full. Default: the session is closed.
+    /// How long a client may have more waiting than `queue_messages` and `queue_bytes`, unless it takes as many messages or
+    /// bytes as these allow in every such time. Default 30 s: with the default limits, 35 kB a second.
+    #[serde(with = "crate::model::duration")]
+    pub slow_time: Duration,
+    /// What happens when the queue is full. Default: the session is closed when it has been over its limits for `slow_time`.
     pub overflow: Overflow,
     /// How many pings and pongs a WebSocket client may send in a second. Default 100.
     pub control_frames_per_second: u32,
@@ -45,6 +51,7 @@ impl Default for SessionSettings {
             message_timeout: Duration::from_secs(30),
             queue_messages: 4096,
             queue_bytes: 1 << 20,
+            slow_time: Duration::from_secs(30),
             overflow: Overflow::Close,
             control_frames_per_second: 100,
         }
@@ -55,7 +62,8 @@ impl Default for SessionSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overflow {
-    /// The session ends with [`SLOW_CONSUMER`](crate::model::Disconnect::SLOW_CONSUMER).
+    /// The message is taken. A session that stays over the limits for `slow_time`, or for which there is no more
+    /// [headroom](super::Headroom), ends with [`SLOW_CONSUMER`](crate::model::Disconnect::SLOW_CONSUMER).
     Close,
     /// The oldest waiting messages that may be dropped make room; they are counted, and lost.
     DropOldest,

@@ -28,6 +28,8 @@ pub enum WriteProgress {
     Done,
     /// The socket takes no more now.
     Blocked,
+    /// It may take more, but so much was written that others should have their turn.
+    Paused,
 }
 
 /// How far the closing handshake (RFC 6455, section 7.1.2) has come.
@@ -48,6 +50,9 @@ const FEW_SLICES: usize = 4;
 
 /// A number that no message has.
 const NO_MESSAGE: u64 = u64::MAX;
+
+/// How many bytes are written in one go. Meanwhile nobody else gets at the session, and the task does nothing else.
+const TURN: usize = 1 << 20;
 
 /// The write side of one WebSocket: what is being written, then `urgent`, `pong`, the queue's messages, and `goodbye`.
 #[derive(Debug)]
@@ -272,8 +277,7 @@ impl Session {
     /// frame that it is in the middle of it is told why.
     pub fn stalled(&mut self, now: Instant) {
         if self.is_open() {
-            self.queue.clear();
-            self.close(Disconnect::SLOW_CONSUMER, now);
+            self.give_up(now);
         }
     }
 
@@ -309,10 +313,17 @@ impl Session {
         mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
         now: impl FnOnce() -> Instant,
     ) -> io::Result<WriteProgress> {
+        let mut left = TURN;
         while self.has_output() {
+            if left == 0 {
+                return Ok(WriteProgress::Paused);
+            }
             match self.write_once(&mut write) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(_) => self.timers.disarm(Timer::Stall),
+                Ok(written) => {
+                    left = left.saturating_sub(written);
+                    self.timers.disarm(Timer::Stall);
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     self.timers.arm_if_idle(Timer::Stall, now() + self.settings.send_timeout);
                     return Ok(WriteProgress::Blocked);

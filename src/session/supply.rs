@@ -59,9 +59,7 @@ impl Session {
             return Err(SendError::NotText);
         }
         let limits = (usize::MAX, usize::MAX);
-        let Ok(Pushed { conflated, .. }) = self.queue.push(message, limits, self.settings.overflow) else {
-            return Err(SendError::SlowConsumer);
-        };
+        let Pushed { conflated, .. } = self.queue.push(message, limits, self.settings.overflow);
         self.traffic.conflated += u64::from(conflated);
         Ok(self.queue.end())
     }

@@ -6,7 +6,7 @@ use super::socket::{Socket, frame, handshake, header};
 use super::target::{SHORT, Target, eventually};
 use byway::SessionSettings;
 use byway::protocol::websocket::{self, Opcode};
-use byway::session::{Session, SocketKind};
+use byway::session::{Headroom, Session, SocketKind};
 use flate2::{Compress, Compression, FlushCompress};
 use std::io;
 use std::sync::Arc;
@@ -152,7 +152,7 @@ async fn w3_more_than_100_pings_or_pongs_in_a_second_are_1008() {
 #[test]
 fn w3_a_socket_that_takes_nothing_has_one_pong_waiting_however_many_pings_came() {
     let now = Instant::now();
-    let mut session = Session::new(Arc::new(SessionSettings::default()), now);
+    let mut session = Session::new(Arc::new(SessionSettings::default()), Headroom::new(0), now);
     session.attach_socket(SocketKind { sockjs: false, deflate: None }, now);
     for n in 0..90_u8 {
         session.ping_received(&[n], now);

@@ -7,6 +7,7 @@
 mod support;
 
 mod absence;
+mod bursts;
 mod closing;
 mod draining;
 mod echo;
@@ -87,6 +88,10 @@ macro_rules! every {
                 a_client_that_takes_nothing_is_a_slow_consumer
                 dropping_the_oldest_keeps_the_newest_and_counts
                 a_full_endpoint_refuses_one_more_session
+            }
+            bursts {
+                a_burst_closes_nobody_who_reads
+                a_burst_over_tls_closes_nobody_who_reads
             }
             panics {
                 a_panic_ends_its_own_session_and_no_other
@@ -218,6 +223,11 @@ rows! {
     eventsource: Eventsource [every sockjs lasting http streams];
     htmlfile: Htmlfile [every sockjs lasting http streams];
     jsonp: Jsonp [every sockjs http];
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn very_much_at_once_reaches_whoever_reads_over_tls_and_whoever_does_not_is_slow_in_time() {
+    in_time(bursts::much_at_once()).await;
 }
 
 /// Everything here waits for what it expects; this is for what never comes.

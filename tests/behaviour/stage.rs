@@ -134,6 +134,18 @@ impl Plan {
 
     pub fn start(self) -> Stage {
         let (row, server) = (self.row, self.server.clone());
+        let (byway, routes, told) = self.routes();
+        Stage { row, server: TestServer::serve(server, byway, routes), told }
+    }
+
+    /// The same over TLS, behind a tunnel.
+    pub async fn start_tls(self) -> Stage {
+        let (row, server) = (self.row, self.server.clone());
+        let (byway, routes, told) = self.routes();
+        Stage { row, server: TestServer::serve_tls(server, byway, routes).await, told }
+    }
+
+    fn routes(self) -> (Byway, impl poem::Endpoint<Output: poem::IntoResponse>, UnboundedReceiver<Told>) {
         let (byway, told) = self.byway();
         let routes = Route::new().nest("/e", byway.endpoint()).before(|mut request| async {
             if let Some(user) = request.header(USER).map(str::to_owned) {
@@ -141,7 +153,7 @@ impl Plan {
             }
             Ok(request)
         });
-        Stage { row, server: TestServer::serve(server, byway, routes), told }
+        (byway, routes, told)
     }
 }
 

@@ -198,3 +198,29 @@ pub async fn what_was_handed_out_is_counted_whether_it_is_live_or_of_the_past(ro
     assert_eq!(traffic.messages_out, 4);
     assert!(traffic.bytes_out > 4 * "id: 0-0".len() as u64, "{traffic:?}");
 }
+
+/// Published as fast as the hub takes it, to one who reads all the time.
+async fn burst(stage: Stage, row: Transport) {
+    const MANY: usize = 120;
+    let mut feed = stage.read(row, "/topic/kept/a").await;
+    let publishing = async {
+        for number in 0..MANY {
+            let body = format!("{number:020000}");
+            while stage.messenger.send_payload(KEPT, Text(body.clone().into())).is_err() {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let (heard, ()) = tokio::join!(feed.take(MANY), publishing);
+    let heard: Vec<usize> = heard.iter().map(|text| text.parse().unwrap()).collect();
+    assert_eq!(heard, (0..MANY).collect::<Vec<_>>());
+    assert_eq!(stage.count("slow_consumer"), 0);
+}
+
+pub async fn a_burst_closes_nobody_who_reads(row: Transport) {
+    burst(Plan::new().with(|plan| plan.kept = 200).start(), row).await;
+}
+
+pub async fn a_burst_over_tls_closes_nobody_who_reads(row: Transport) {
+    burst(Plan::new().with(|plan| plan.kept = 200).start_tls().await, row).await;
+}

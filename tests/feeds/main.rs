@@ -60,6 +60,8 @@ macro_rules! every {
                 an_id_of_another_life_brings_all_that_is_kept_behind_an_unknown_gap
                 a_feed_of_several_destinations_is_come_back_to_in_each_of_them
                 an_http_1_0_client_reads_it
+                a_burst_closes_nobody_who_reads
+                a_burst_over_tls_closes_nobody_who_reads
                 what_was_handed_out_is_counted_whether_it_is_live_or_of_the_past
             }
             identity {

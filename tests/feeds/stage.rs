@@ -66,8 +66,19 @@ impl Plan {
     }
 
     pub fn start(self) -> Stage {
+        let (byway, messenger, routes) = self.routes();
+        Stage { server: TestServer::serve(ServerSettings::default(), byway, routes), messenger }
+    }
+
+    /// The same over TLS, behind a tunnel.
+    pub async fn start_tls(self) -> Stage {
+        let (byway, messenger, routes) = self.routes();
+        Stage { server: TestServer::serve_tls(ServerSettings::default(), byway, routes).await, messenger }
+    }
+
+    fn routes(self) -> (Byway, Messenger, impl poem::Endpoint<Output: poem::IntoResponse>) {
         let pattern = "/topic/kept/*".parse().expect("a pattern");
-        let history = HistorySettings { messages: self.kept, ..HistorySettings::new(pattern) };
+        let history = HistorySettings { messages: self.kept, bytes: 16 << 20, ..HistorySettings::new(pattern) };
         let broker = BrokerSettings { history: vec![history], slow_consumers: self.slow, ..BrokerSettings::default() };
         let stomp = self.stomp.broker(broker).feeds(self.feeds);
         let (byway, messenger) = Byway::stomp(self.settings, stomp).expect("the test's settings are valid");
@@ -77,7 +88,7 @@ impl Plan {
             }
             Ok(request)
         });
-        Stage { server: TestServer::serve(ServerSettings::default(), byway, routes), messenger }
+        (byway, messenger, routes)
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// False when the message does not fit and nothing may make room.
+    /// Whether there is more than the limits allow, since nothing more may make room.
     pub fn push(&mut self, text: &str, on_full: Option<OnFull>, overflow: Overflow) -> bool {
         let on_full = on_full.unwrap_or(match overflow {
             Overflow::Close => OnFull::Close,
@@ -24,21 +24,31 @@ impl Queue {
         let same = self.messages.iter().position(|(_, other)| keeps_one && *other == on_full);
         same.map(|place| self.messages.remove(place));
         self.messages.insert(same.unwrap_or(self.len()), (text.to_owned(), on_full));
-        let Some(dropped) = self.make_room(text, on_full) else { return false };
-        self.dropped += dropped;
+        if on_full != OnFull::Close {
+            self.make_room(text);
+        }
         self.conflated += u64::from(same.is_some());
-        true
+        self.is_over()
     }
 
-    fn make_room(&mut self, text: &str, on_full: OnFull) -> Option<u64> {
-        let mut dropped = 0;
-        while self.len() > 1 && (self.len() > QUEUE_MESSAGES || self.bytes() > QUEUE_BYTES) {
+    fn make_room(&mut self, text: &str) {
+        while self.is_over() {
             let may_go = |(other, policy): &(String, OnFull)| other != text && *policy != OnFull::Close;
-            let oldest = self.messages.iter().position(may_go).filter(|_| on_full != OnFull::Close)?;
+            let Some(oldest) = self.messages.iter().position(may_go) else { return };
             self.messages.remove(oldest);
-            dropped += 1;
+            self.dropped += 1;
         }
-        Some(dropped)
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.len() > 1 && (self.len() > QUEUE_MESSAGES || self.bytes() > QUEUE_BYTES)
+    }
+
+    /// As many as the limits allow, and the one that reaches them.
+    pub fn batch(&self) -> usize {
+        let lengths = self.messages.iter().map(|(text, _)| text.len());
+        let before = lengths.scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length)));
+        before.take(QUEUE_MESSAGES).take_while(|before| *before < QUEUE_BYTES).count()
     }
 
     pub fn push_last(&mut self, text: &str) {
@@ -64,7 +74,7 @@ impl Queue {
 
 /// Deadlines by name, in the order in which those that are due together are carried out.
 #[derive(Debug, Default)]
-pub struct Deadlines([Option<u64>; 6]);
+pub struct Deadlines([Option<u64>; 7]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deadline {
@@ -74,6 +84,7 @@ pub enum Deadline {
     Closing,
     Stall,
     Message,
+    Behind,
 }
 
 impl Deadlines {
@@ -83,6 +94,10 @@ impl Deadlines {
 
     pub fn set_once(&mut self, which: Deadline, millis: u64) {
         self.0[which as usize].get_or_insert(millis);
+    }
+
+    pub fn is_set(&self, which: Deadline) -> bool {
+        self.0[which as usize].is_some()
     }
 
     pub fn unset(&mut self, which: Deadline) {
@@ -99,7 +114,7 @@ impl Deadlines {
 
     pub fn take_due(&mut self, now: u64) -> Option<Deadline> {
         use Deadline::*;
-        let all = [Heartbeat, HeartbeatAnswer, Absence, Closing, Stall, Message];
+        let all = [Heartbeat, HeartbeatAnswer, Absence, Closing, Stall, Message, Behind];
         let due = all.into_iter().find(|which| self.0[*which as usize].is_some_and(|deadline| deadline <= now))?;
         self.unset(due);
         Some(due)

@@ -1,16 +1,18 @@
 //! The session as a state machine: random lives under virtual time against simple models, and its bytes on the wire.
 
+mod behind;
 mod carriers;
 mod conflation;
 mod golden;
 mod keep_alive;
+mod keys;
 mod patience;
 mod receivers;
 mod sockets;
 mod supply;
 mod wire;
 
-use byway::session::{Ending, KeepAlive, OnFull, Outgoing, Session, SessionSettings};
+use byway::session::{Ending, Headroom, KeepAlive, OnFull, Outgoing, Session, SessionSettings};
 use byway::{Disconnect, Message, Overflow};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -27,11 +29,18 @@ const DISCONNECT_DELAY: u64 = 5_000;
 const CLOSE_TIMEOUT: u64 = 4_000;
 const SEND_TIMEOUT: u64 = 9_000;
 const MESSAGE_TIMEOUT: u64 = 30_000;
+const SLOW_TIME: u64 = 7_000;
 const QUEUE_MESSAGES: usize = 4;
 const QUEUE_BYTES: usize = 40;
 const CONTROL_FRAMES: u32 = 3;
 
+/// A session without headroom.
 fn session(overflow: Overflow) -> Session {
+    session_with(overflow, 0)
+}
+
+/// A session with so many bytes of headroom.
+fn session_with(overflow: Overflow, headroom: usize) -> Session {
     let settings = SessionSettings {
         heartbeat: Duration::from_millis(HEARTBEAT),
         heartbeat_answer: Duration::from_millis(HEARTBEAT_ANSWER),
@@ -41,10 +50,11 @@ fn session(overflow: Overflow) -> Session {
         message_timeout: Duration::from_millis(MESSAGE_TIMEOUT),
         queue_messages: QUEUE_MESSAGES,
         queue_bytes: QUEUE_BYTES,
+        slow_time: Duration::from_millis(SLOW_TIME),
         overflow,
         control_frames_per_second: CONTROL_FRAMES,
     };
-    Session::new(Arc::new(settings), at(0))
+    Session::new(Arc::new(settings), Headroom::new(headroom), at(0))
 }
 
 fn outgoing(text: &str) -> Arc<Outgoing> {

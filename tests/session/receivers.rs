@@ -2,8 +2,8 @@
 
 use super::carriers::{Deadline, Deadlines, Queue, Watch, Watched};
 use super::{
-    CLOSE_TIMEOUT, DISCONNECT_DELAY, HEARTBEAT, QUEUE_MESSAGES, at, ending, keep_alive, numbered, outgoing, session,
-    with_policy,
+    CLOSE_TIMEOUT, DISCONNECT_DELAY, HEARTBEAT, QUEUE_BYTES, QUEUE_MESSAGES, SLOW_TIME, at, ending, keep_alive,
+    numbered, outgoing, session, session_with, with_policy,
 };
 use byway::session::{AttachError, Detach, Frame, OnFull, ReceiverId, SendError, Session, State, Take};
 use byway::{Disconnect, Overflow};
@@ -95,6 +95,9 @@ struct Model {
     receiver: Option<Attached>,
     receivers: usize,
     queue: Queue,
+    /// Whether there is headroom, and the messages and bytes that were taken since the queue was over its limits.
+    has_headroom: bool,
+    behind: Option<(usize, usize)>,
     deadlines: Deadlines,
     watch: Watch,
     delivered: u64,
@@ -110,7 +113,7 @@ enum Written {
 }
 
 impl Model {
-    fn new(overflow: Overflow) -> Self {
+    fn new(overflow: Overflow, has_headroom: bool) -> Self {
         let mut deadlines = Deadlines::default();
         deadlines.set(Deadline::Absence, DISCONNECT_DELAY);
         Self {
@@ -122,6 +125,8 @@ impl Model {
             receiver: None,
             receivers: 0,
             queue: Queue::default(),
+            has_headroom,
+            behind: None,
             deadlines,
             watch: Watch::default(),
             delivered: 0,
@@ -160,14 +165,44 @@ impl Model {
         let one = receiver.take == Take::OneByOne && !receiver.fresh;
         receiver.fresh = false;
         if self.queue.len() > 0 {
-            let count = if one { 1 } else { self.queue.len() };
-            self.delivered += count as u64;
-            return Some(Written::Messages(self.queue.take(count)));
+            let count = if one { 1 } else { self.queue.batch() };
+            return Some(Written::Messages(self.take(count)));
         }
         if self.stage == Stage::Closing {
             return self.ending.clone().map(Written::Close);
         }
         std::mem::take(&mut receiver.heartbeat_due).then_some(Written::Heartbeat)
+    }
+
+    fn take(&mut self, count: usize) -> Vec<String> {
+        let messages = self.queue.take(count);
+        self.delivered += count as u64;
+        if let Some(taken) = &mut self.behind {
+            taken.0 += count;
+            taken.1 += messages.iter().map(String::len).sum::<usize>();
+        }
+        if !self.queue.is_over() {
+            self.catch_up();
+        }
+        messages
+    }
+
+    fn catch_up(&mut self) {
+        self.behind = None;
+        self.deadlines.unset(Deadline::Behind);
+    }
+
+    fn behind_due(&mut self) {
+        let (messages, bytes) = self.behind.replace((0, 0)).expect("it is behind");
+        match messages >= QUEUE_MESSAGES || bytes >= QUEUE_BYTES {
+            true => self.deadlines.set(Deadline::Behind, self.now + SLOW_TIME),
+            false => self.give_up(),
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.queue.clear();
+        self.close(Disconnect::SLOW_CONSUMER);
     }
 
     fn detach(&mut self, number: usize, how: Detach) {
@@ -188,9 +223,15 @@ impl Model {
             return Err(SendError::Closed);
         }
         if !self.queue.push(text, on_full, self.overflow) {
-            self.queue.clear();
-            self.close(Disconnect::SLOW_CONSUMER);
+            return Ok(());
+        }
+        if !self.has_headroom {
+            self.give_up();
             return Err(SendError::SlowConsumer);
+        }
+        if self.behind.is_none() {
+            self.behind = Some((0, 0));
+            self.deadlines.set(Deadline::Behind, self.now + SLOW_TIME);
         }
         Ok(())
     }
@@ -203,6 +244,7 @@ impl Model {
             Some(_) => self.deadlines.set(Deadline::Closing, self.now + CLOSE_TIMEOUT),
             None => self.deadlines.set(Deadline::Absence, self.now + DISCONNECT_DELAY),
         }
+        self.catch_up();
         (self.stage, self.ending) = (Stage::Closing, Some(ending));
         self.watch = Watch::default();
     }
@@ -224,6 +266,7 @@ impl Model {
         self.receiver = None;
         self.watch = Watch::default();
         self.queue.clear();
+        self.behind = None;
         self.deadlines.clear();
     }
 
@@ -233,6 +276,7 @@ impl Model {
                 Deadline::Heartbeat => self.heartbeat(),
                 Deadline::Absence => self.finish(Disconnect::ABSENT),
                 Deadline::Closing => self.finish(Disconnect::INTERRUPTED),
+                Deadline::Behind => self.behind_due(),
                 other => unreachable!("{other:?} is for sockets"),
             }
         }
@@ -278,8 +322,9 @@ struct Life {
 }
 
 impl Life {
-    fn new(overflow: Overflow) -> Self {
-        Self { session: session(overflow), model: Model::new(overflow), ids: Vec::new(), sent: 0 }
+    fn new(overflow: Overflow, has_headroom: bool) -> Self {
+        let session = session_with(overflow, if has_headroom { usize::MAX } else { 0 });
+        Self { session, model: Model::new(overflow, has_headroom), ids: Vec::new(), sent: 0 }
     }
 
     fn carry_out(&mut self, op: &Op) -> Result<(), TestCaseError> {
@@ -419,9 +464,10 @@ proptest! {
     #[test]
     fn every_life_goes_as_the_model_says(
         overflow in prop_oneof![Just(Overflow::Close), Just(Overflow::DropOldest)],
+        has_headroom in prop::bool::ANY,
         ops in prop::collection::vec(op(), 0..80),
     ) {
-        let mut life = Life::new(overflow);
+        let mut life = Life::new(overflow, has_headroom);
         life.compare()?;
         for op in &ops {
             life.carry_out(op)?;

@@ -83,6 +83,16 @@ async fn a_publication_waits_for_the_members_as_long_as_the_file_says() {
     assert_eq!(publish_two(&format!("{one}\n{AT_ONCE}")).await, "ERROR");
 }
 
+/// Each message takes some 300 bytes, and the session may have as much as is left.
+#[tokio::test]
+async fn as_much_waits_beyond_the_queues_as_the_file_says() {
+    let stage = echo("endpoints.e.session.queue_messages = 1\nendpoints.e.limits.burst_bytes = 3000");
+    assert_eq!(stage.post("/e/000/s/xhr", "").await.body, "o\n");
+    let session = stage.byway().sessions().remove(0);
+    let sent = (0..20).take_while(|_| session.send("").is_ok()).count();
+    assert!((5..12).contains(&sent), "{sent} were taken");
+}
+
 #[tokio::test]
 async fn sessions_are_as_many_as_the_file_says() {
     let stage: Stage = echo("endpoints.e.limits.max_sessions = 1");

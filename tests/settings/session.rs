@@ -62,9 +62,11 @@ async fn absent(stage: &Stage) -> byway::SessionHandle {
     stage.byway().sessions().remove(0)
 }
 
+const NOTHING_BEYOND: &str = "endpoints.e.limits.burst_bytes = 0";
+
 #[tokio::test]
 async fn as_many_messages_wait_for_a_client_as_the_file_says() {
-    let stage = echo("endpoints.e.session.queue_messages = 2");
+    let stage = echo(&format!("endpoints.e.session.queue_messages = 2\n{NOTHING_BEYOND}"));
     let session = absent(&stage).await;
     assert_eq!(["", "", ""].map(|message| session.send(message).is_ok()), [true, true, false]);
     until(|| stage.endings("slow_consumer") == 1).await;
@@ -72,9 +74,18 @@ async fn as_many_messages_wait_for_a_client_as_the_file_says() {
 
 #[tokio::test]
 async fn as_many_bytes_wait_for_a_client_as_the_file_says() {
-    let stage = echo("endpoints.e.session.queue_bytes = 10");
+    let stage = echo(&format!("endpoints.e.session.queue_bytes = 10\n{NOTHING_BEYOND}"));
     let session = absent(&stage).await;
     assert_eq!(["12345", "67890", "1"].map(|message| session.send(message).is_ok()), [true, true, false]);
+}
+
+/// Without a receiver it would be gone in 5 s anyway, for another reason.
+#[tokio::test]
+async fn a_client_catches_up_as_soon_as_the_file_says() {
+    let stage = echo("endpoints.e.session.queue_messages = 2\nendpoints.e.session.slow_time = \"50ms\"");
+    let session = absent(&stage).await;
+    assert_eq!(["", "", ""].map(|message| session.send(message).is_ok()), [true, true, true]);
+    until(|| stage.endings("slow_consumer") == 1).await;
 }
 
 #[tokio::test]

@@ -171,6 +171,8 @@ macro_rules! every {
                 a_client_that_promises_nothing_may_be_silent
             }
             slow {
+                a_burst_closes_nobody_who_reads
+                a_burst_over_tls_closes_nobody_who_reads
                 a_subscriber_that_takes_nothing_is_closed_and_its_peers_miss_nothing
                 dropping_the_oldest_keeps_the_order_and_counts
                 keeping_the_newest_keeps_that_of_each_key

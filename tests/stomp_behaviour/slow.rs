@@ -3,6 +3,7 @@
 use crate::support::stage::{Plan, Stage};
 use crate::support::stomp::{Heard, StompClient};
 use byway::broker::{SlowConsumerPolicy, SlowConsumerSettings};
+use byway::messaging::Text;
 use byway::{Destination, Disconnect, Publication, Transport};
 
 const LARGE: usize = 60_000;
@@ -11,7 +12,11 @@ fn stage(row: Transport, policy: SlowConsumerPolicy, key: Option<&str>) -> Stage
     let pattern = "/topic/slow/**".parse().expect("a pattern");
     let settings = SlowConsumerSettings { pattern, policy, key: key.map(str::to_owned) };
     let plan = Plan::new(row).broker(|broker| broker.slow_consumers = vec![settings]);
-    plan.with(|settings| settings.session.queue_messages = 8).start()
+    let plan = plan.with(|settings| {
+        settings.session.queue_messages = 8;
+        settings.limits.burst_bytes = 0;
+    });
+    plan.start()
 }
 
 /// A subscriber that takes nothing from here on.
@@ -98,4 +103,33 @@ pub async fn keeping_the_newest_keeps_that_of_each_key(row: Transport) {
     last.sort();
     assert_eq!(last, [Some(&(published - 2)), Some(&(published - 1))]);
     assert!(got.len() < published, "{} of {published}", got.len());
+}
+
+/// Published as fast as the hub takes it, to one who reads all the time.
+async fn burst(stage: Stage) {
+    const MANY: usize = 200;
+    let mut client = stage.connect().await;
+    client.subscribe("0", "/topic/burst", &[]).await;
+    let publishing = async {
+        for number in 0..MANY {
+            let body = Text(format!("{number:020000}").into());
+            while stage.messenger.send_payload("/topic/burst", body.clone()).is_err() {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let reading = async {
+        for number in 0..MANY {
+            assert_eq!(client.body().await.parse(), Ok(number));
+        }
+    };
+    tokio::join!(publishing, reading);
+}
+
+pub async fn a_burst_closes_nobody_who_reads(row: Transport) {
+    burst(Plan::new(row).start()).await;
+}
+
+pub async fn a_burst_over_tls_closes_nobody_who_reads(row: Transport) {
+    burst(Plan::new(row).start_tls().await).await;
 }

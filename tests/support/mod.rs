@@ -8,12 +8,14 @@ pub mod gate;
 pub mod proxy;
 pub mod stage;
 pub mod stomp;
+pub mod tls;
 
 use byway::server::{Server, ServerSettings, Stopped};
 use byway::{Byway, Handler, Settings};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{Endpoint, IntoEndpoint, IntoResponse, Route};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -49,10 +51,19 @@ impl TestServer {
         E::Endpoint: 'static,
         <E::Endpoint as Endpoint>::Output: IntoResponse,
     {
+        Self::run(Server::new(known_by_any_name(server)), byway, app)
+    }
+
+    fn run<E>(server: Server, byway: Byway, app: E) -> Self
+    where
+        E: IntoEndpoint + Send + 'static,
+        E::Endpoint: 'static,
+        <E::Endpoint as Endpoint>::Output: IntoResponse,
+    {
         let listener = Server::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = Server::new(known_by_any_name(server)).drain(byway.clone());
+        let server = server.drain(byway.clone());
         let serving = tokio::spawn(server.serve(listener, app, async {
             stopped.await.ok();
         }));
@@ -68,6 +79,20 @@ impl TestServer {
             unreachable!("nobody stops it")
         });
         Self { address, byway, stop: None, serving }
+    }
+
+    /// The same over TLS. Its address is that of a tunnel, so that clients that know nothing of TLS reach it.
+    pub async fn serve_tls<E>(settings: ServerSettings, byway: Byway, app: E) -> Self
+    where
+        E: IntoEndpoint + Send + 'static,
+        E::Endpoint: 'static,
+        <E::Endpoint as Endpoint>::Output: IntoResponse,
+    {
+        let tls = tls::Tls::new();
+        let server = Server::new(known_by_any_name(settings)).tls(Arc::clone(&tls.server));
+        let mut served = Self::run(server, byway, app);
+        served.address = tls.tunnel(served.address).await;
+        served
     }
 
     /// Begins to stop, as at SIGTERM, and waits until it has.

@@ -98,6 +98,14 @@ impl Plan {
         Stage { row, server, messenger, events }
     }
 
+    /// The same over TLS, behind a tunnel.
+    pub async fn start_tls(self) -> Stage {
+        let (row, byway, messenger, events) = self.build();
+        let routes = Route::new().nest("/e", byway.endpoint());
+        let server = TestServer::serve_tls(ServerSettings::default(), byway, routes).await;
+        Stage { row, server, messenger, events }
+    }
+
     fn build(self) -> (Transport, Byway, Messenger, UnboundedReceiver<Event>) {
         let (teller, events) = unbounded_channel();
         let messages = self.messages.on_event(move |event, _| {

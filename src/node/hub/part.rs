@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 /// How many commands a part carries out before it writes: many for one write, and few beside the limits of a queue.
 const COMMANDS_PER_TURN: usize = 64;
 
+/// How many bytes it publishes in one turn, for the same reason. The publication that reaches them is the last.
+const BYTES_PER_TURN: usize = 256 * 1024;
+
 /// How many sessions a part writes to before it lets other tasks run: 256 writes are about a millisecond.
 const WRITES_PER_TURN: usize = 256;
 
@@ -86,19 +89,16 @@ impl<K: Kind> Part<K> {
     async fn run(self: Arc<Self>, mut members: Box<Members<K>>) {
         while let Some(mut commands) = self.take_commands(&mut members) {
             while !commands.is_empty() {
-                let rest = commands.split_off(commands.len().min(COMMANDS_PER_TURN));
-                let full = commands.len() == COMMANDS_PER_TURN;
-                let carried_out = weight(&commands);
-                members.carry_out(commands).await;
-                self.backlog.remove(carried_out);
+                let turn = turn(&commands);
+                members.carry_out(take_front(&mut commands, turn.commands)).await;
+                self.backlog.remove(turn.weight);
                 if self.backlog.is_half_empty(self.limits) {
                     self.room.tell();
                 }
-                if full {
+                if turn.is_full() {
                     // Sessions whose sockets are full, and HTTP receivers, are written by tasks of their own.
                     tokio::task::yield_now().await;
                 }
-                commands = rest;
             }
         }
     }
@@ -145,9 +145,49 @@ impl Backlog {
     }
 }
 
-/// What these commands take of the limits.
-fn weight<K: Kind>(commands: &VecDeque<Command<K>>) -> (usize, usize) {
-    commands.iter().map(Command::weight).fold((0, 0), |sum, weight| (sum.0 + weight.0, sum.1 + weight.1))
+/// How much is carried out before others have their turn.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turn {
+    commands: usize,
+    /// Bytes of publications, however often one is published.
+    bytes: usize,
+    /// What it takes of the limits.
+    weight: (usize, usize),
+}
+
+impl Turn {
+    fn is_full(&self) -> bool {
+        self.commands >= COMMANDS_PER_TURN || self.bytes >= BYTES_PER_TURN
+    }
+
+    fn add<K: Kind>(&mut self, command: &Command<K>) {
+        let (messages, bytes) = command.weight();
+        self.weight = (self.weight.0 + messages, self.weight.1 + bytes);
+        self.commands += 1;
+        if let Command::Publish { publication, .. } = command {
+            self.bytes += K::size(publication);
+        }
+    }
+}
+
+/// Moves no more than what it takes.
+fn take_front<T>(queue: &mut VecDeque<T>, count: usize) -> VecDeque<T> {
+    match count < queue.len() {
+        true => queue.drain(..count).collect(),
+        false => std::mem::take(queue),
+    }
+}
+
+/// The commands of the next turn.
+fn turn<K: Kind>(commands: &VecDeque<Command<K>>) -> Turn {
+    let mut turn = Turn::default();
+    for command in commands {
+        turn.add(command);
+        if turn.is_full() {
+            break;
+        }
+    }
+    turn
 }
 
 /// Those who want the same form of a publication.
