@@ -4,6 +4,7 @@
 //!
 //! The public suite (sockjs-protocol) calls its page's origin `test`, which no page's can be: `--public-suite` lets it in.
 
+use byway::policy::RateSettings;
 use byway::server::{Server, ServerSettings};
 use byway::{Byway, Disconnect, Handler, Message, OriginSettings, SessionHandle, Settings, SockJsSettings, Transport};
 use clap::Parser;
@@ -104,7 +105,7 @@ impl TestServer {
         settings.session.queue_bytes = 32 << 20;
         settings.websocket.deflate = path == "/echo_big";
         change(&mut settings.sockjs);
-        let byway = Byway::new(settings, handler)?;
+        let byway = Byway::with_rates(settings, &RateSettings::unlimited(), handler)?;
         self.routes = std::mem::take(&mut self.routes).nest(path, byway.endpoint());
         self.byways.push(byway);
         Ok(())

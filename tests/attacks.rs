@@ -29,4 +29,5 @@ mod attacks {
     mod s_shares;
     mod w_frames;
     mod w_peers;
+    mod x_strangers;
 }

@@ -8,6 +8,7 @@ use super::server;
 use super::swarm::Swarm;
 use byway::broker::{BrokerSettings, HistorySettings};
 use byway::messaging::Messenger;
+use byway::policy::RateSettings;
 use byway::{Byway, FeedSettings, Stomp};
 use mio::net::TcpStream;
 use std::io::{self, Write};
@@ -26,7 +27,8 @@ pub fn byway() -> io::Result<(Byway, Messenger)> {
     let broker = BrokerSettings { history: vec![history], ..BrokerSettings::default() };
     let long = Duration::from_secs(600);
     let feeds = FeedSettings { max_wait: long, heartbeat: long, ..FeedSettings::default() };
-    Byway::stomp(server::settings(), Stomp::new().broker(broker).feeds(feeds)).map_err(io::Error::other)
+    Byway::stomp(server::settings(), Stomp::new().rates(RateSettings::unlimited()).broker(broker).feeds(feeds))
+        .map_err(io::Error::other)
 }
 
 /// Many clients that come at the same moment and read all that is kept, and go.

@@ -12,6 +12,7 @@ pub mod roles;
 pub mod rows;
 pub mod server;
 pub mod stomp;
+pub mod strangers;
 pub mod swarm;
 pub mod tokens;
 pub mod workloads;

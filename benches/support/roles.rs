@@ -1,6 +1,6 @@
 //! What a child process can be.
 
-use super::{api, floors, processes, server, tokens};
+use super::{api, floors, processes, server, strangers, tokens};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 pub enum Role {
     /// Byway.
     Byway,
+    /// Byway with the defaults of a public server.
+    Public,
     /// Byway with an endpoint for each kind of token.
     Tokens,
     /// Reads and writes as much as it is told to.
@@ -26,6 +28,7 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Self::Byway => "byway",
+            Self::Public => "public",
             Self::Tokens => "tokens",
             Self::Echo => "echo",
             Self::Fanout => "fanout",
@@ -41,6 +44,7 @@ pub fn play(role: Role) -> io::Result<()> {
     processes::pin_server();
     match role {
         Role::Byway => server::run(server::routes),
+        Role::Public => strangers::serve(),
         Role::Tokens => server::run(tokens::routes),
         Role::Echo => floors::echo(),
         Role::Fanout => floors::fanout(),

@@ -7,6 +7,7 @@ use super::feeds::{self, Replay};
 use super::memory;
 use super::report::Measured;
 use super::stomp::{self, Ids};
+use super::strangers::{self, Attack};
 use super::workloads::{Audience, Echo, Fanout, Opening};
 use std::io;
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub enum What {
     Replay(usize),
     /// Over the HTTP API, so many messages in a request.
     Api(usize),
+    /// What a neighbour of a stranger waits.
+    Neighbour(Attack),
     Memory(Kind),
     /// An idle feed, or a poll that waits.
     MemoryOfFeed(Kind),
@@ -101,6 +104,11 @@ pub const ALL: &[Row] = &[
     row("connect-hs256", What::ConnectWith("hs256"), None),
     row("connect-rs256", What::ConnectWith("rs256"), None),
     row("connect-es256", What::ConnectWith("es256"), None),
+    row("stranger-none", What::Neighbour(Attack::None), None),
+    row("stranger-sessions", What::Neighbour(Attack::Sessions), Some(100.0)),
+    row("stranger-messages", What::Neighbour(Attack::Messages), Some(100.0)),
+    row("stranger-fanout", What::Neighbour(Attack::Fanout), Some(100.0)),
+    row("stranger-bodies", What::Neighbour(Attack::Bodies), Some(100.0)),
     row("memory-websocket", What::Memory(Kind::Websocket), Some(3.0)),
     row("memory-sockjs-websocket", What::Memory(Kind::SockjsWebsocket), None),
     row("memory-eventsource", What::Memory(Kind::Eventsource), Some(12.0)),
@@ -138,6 +146,7 @@ impl What {
                 let mut byway = Publish::byway(batch)?;
                 compare(&mut Publish::floor(&byway)?, &mut byway, settings.time)
             }
+            Self::Neighbour(attack) => strangers::neighbour_of(attack, settings.time),
             Self::MemoryOfFeed(kind) => {
                 memory::of_idle(settings.sessions, |port, n| client::open(port, feeds::ENDPOINT, kind, n))
             }
@@ -153,6 +162,7 @@ impl What {
     pub fn unit(&self) -> &'static str {
         match self {
             Self::Memory(_) | Self::MemoryOfFeed(_) | Self::MemoryOfStomp(..) => "KiB",
+            Self::Neighbour(_) => "ms",
             _ => "us",
         }
     }

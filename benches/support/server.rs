@@ -2,6 +2,7 @@
 
 use super::{api, client, feeds, roles, stomp};
 use byway::messaging::Text;
+use byway::policy::RateSettings;
 use byway::server::{Server, ServerSettings};
 use byway::{Byway, Handler, Message, SessionHandle, Settings, Stomp};
 use poem::Route;
@@ -11,19 +12,24 @@ use std::time::Duration;
 /// Every member's message, in bytes.
 pub const PAYLOAD: usize = 100;
 
+pub fn run(routes: fn() -> io::Result<Route>) -> io::Result<()> {
+    run_with(server_settings(), routes)
+}
+
 #[tokio::main(flavor = "current_thread")]
-pub async fn run(routes: fn() -> io::Result<Route>) -> io::Result<()> {
+pub async fn run_with(settings: ServerSettings, routes: fn() -> io::Result<Route>) -> io::Result<()> {
     let listener = Server::bind(roles::ANYWHERE)?;
     let routes = routes()?;
     roles::announce(listener.local_addr()?)?;
-    Server::new(server_settings()).serve(listener, routes, std::future::pending()).await.map(drop)
+    Server::new(settings).serve(listener, routes, std::future::pending()).await.map(drop)
 }
 
 pub fn routes() -> io::Result<Route> {
     let subscribers = endpoint(Subscribe)?;
     let group = subscribers.group("all");
     let publish = Publish(move || group.publish(client::payload(PAYLOAD)).expect("the hub keeps up"));
-    let (stomp, messenger) = Byway::stomp(settings(), Stomp::new()).map_err(io::Error::other)?;
+    let (stomp, messenger) =
+        Byway::stomp(settings(), Stomp::new().rates(RateSettings::unlimited())).map_err(io::Error::other)?;
     let publish_stomp = Publish(move || {
         messenger.send_payload("/topic/0", Text(client::payload(PAYLOAD).into())).expect("the hub keeps up");
     });
@@ -50,13 +56,16 @@ fn server_settings() -> ServerSettings {
 pub fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.sockjs.response_limit = usize::MAX;
+    // All sessions are of one address.
+    settings.limits.max_sessions_per_address = 1 << 20;
+    settings.limits.max_unconnected_per_address = 1 << 20;
     // No heartbeat within a measurement: the floors have none.
     settings.session.heartbeat = Duration::from_secs(600);
     settings
 }
 
 fn endpoint(handler: impl Handler) -> io::Result<Byway> {
-    Byway::new(settings(), handler).map_err(io::Error::other)
+    Byway::with_rates(settings(), &RateSettings::unlimited(), handler).map_err(io::Error::other)
 }
 
 struct Echo;

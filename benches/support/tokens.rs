@@ -3,7 +3,7 @@
 use super::client::{self, Kind};
 use super::server;
 use byway::model::Claims;
-use byway::policy::{AuthSettings, JwtSettings, Minter};
+use byway::policy::{AuthSettings, JwtSettings, Minter, RateSettings};
 use byway::{Byway, Secret, Stomp};
 use poem::Route;
 use poem::endpoint::make_sync;
@@ -22,7 +22,7 @@ pub fn routes() -> io::Result<Route> {
         let jwt = JwtSettings { require_issuer: false, require_audience: false, ..keys(signature)? };
         let token = mint(&jwt).map_err(io::Error::other)?;
         let auth = AuthSettings { jwt, ..AuthSettings::default() };
-        let stomp = Stomp::new().auth(&auth).map_err(io::Error::other)?;
+        let stomp = Stomp::new().rates(RateSettings::unlimited()).auth(&auth).map_err(io::Error::other)?;
         let (byway, _) = Byway::stomp(server::settings(), stomp).map_err(io::Error::other)?;
         [&auth.jwt.public_key_file, &auth.jwt.private_key_file].into_iter().flatten().try_for_each(fs::remove_file)?;
         let at_token = make_sync(move |_| token.expose().to_owned());

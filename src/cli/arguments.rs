@@ -4,7 +4,7 @@ mod load;
 
 pub use load::{BenchArguments, ServerArguments, SubscribeArguments, Traffic};
 
-use byway::config::{ConfigError, Flag, Loaded};
+use byway::config::{ConfigError, Flag, Loaded, memory};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -163,7 +163,7 @@ impl Arguments {
 
     /// The configuration that these arguments ask for.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
-        Loaded::load(self.flags.config.as_deref(), self.flags.settings())
+        Loaded::load_for(memory::available(), self.flags.config.as_deref(), self.flags.settings())
     }
 }
 

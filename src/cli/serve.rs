@@ -2,13 +2,14 @@
 
 use super::signals::Signals;
 use super::{banner, log};
-use byway::config::Parts;
+use byway::config::{Parts, memory};
 use byway::server::{Connections, Health, Server, Stopped};
 use futures_util::FutureExt;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -27,17 +28,22 @@ enum Ending {
     AtOnce,
 }
 
+/// How long the log may take for its last lines, where it can be written at all.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// File descriptors for other things than connections.
 const SPARE_FILES: u64 = 64;
 
 /// Serves until a signal comes, and stops.
 pub fn serve(parts: Parts) -> Result<ExitCode, String> {
-    log::start(&parts.log)?;
+    let log = log::start(&parts.log, Arc::clone(&parts.site.log_lines_lost))?;
     let runtime = runtime(parts.workers).map_err(|error| format!("cannot start threads: {error}"))?;
-    let ending = runtime.block_on(run(parts))?;
+    let ending = runtime.block_on(run(parts));
     // Nothing is waited for any longer.
     runtime.shutdown_background();
-    Ok(exit_code(&ending))
+    let code = ending.as_ref().map(exit_code).map_err(Clone::clone);
+    log.flush(LAST_LINES);
+    code
 }
 
 fn runtime(workers: usize) -> io::Result<Runtime> {
@@ -58,6 +64,7 @@ async fn run(parts: Parts) -> Result<Ending, String> {
     let routes = parts.site.routes(&health, &server.connections());
     banner::print(&parts, local, api.as_ref().map(|(_, local)| *local));
     announce(&parts, local);
+    announce_memory(&parts);
     let (stop, stopping) = oneshot::channel();
     let stopping = async { stopping.await.unwrap_or_default() }.shared();
     let connections = server.connections();
@@ -129,6 +136,23 @@ fn announce(parts: &Parts, local: SocketAddr) {
     if !local.ip().is_loopback() && !open.is_empty() {
         let endpoints = open.join(", ");
         tracing::warn!(address = %local, endpoints, "no authentication is configured: whoever reaches this address can open sessions there");
+    }
+}
+
+/// Says what clients can make the server take, and warns where that is more than there is.
+fn announce_memory(parts: &Parts) {
+    let (may_need, available) = (parts.may_need >> 20, memory::available().map(|bytes| bytes >> 20));
+    match available {
+        Some(available) if available < may_need => tracing::warn!(
+            may_need,
+            available,
+            "clients can make the server take more MiB of memory than there are: lower the limits that were raised"
+        ),
+        _ => tracing::info!(
+            may_need,
+            available,
+            "MiB of memory that clients can make the server take, and that there are"
+        ),
     }
 }
 

@@ -1,7 +1,10 @@
 //! Layers into one configuration, which remembers where each value came from.
 
 use super::error::describe;
+use super::memory::limits_fitting;
+use super::validate::available_threads;
 use super::{Config, ConfigError, Parts, Problem};
+use crate::node::LimitSettings;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
@@ -72,7 +75,16 @@ pub struct Origin {
 impl Loaded {
     /// Reads `file` (or ./byway.toml if it is there), then the environment, then `flags`.
     pub fn load(file: Option<&Path>, flags: impl IntoIterator<Item = Flag>) -> Result<Self, ConfigError> {
-        let layers = layers(file)?;
+        Self::load_for(None, file, flags)
+    }
+
+    /// The same, with the defaults for so much memory in bytes ([`memory`]).
+    pub fn load_for(
+        memory: Option<u64>,
+        file: Option<&Path>,
+        flags: impl IntoIterator<Item = Flag>,
+    ) -> Result<Self, ConfigError> {
+        let layers = layers(memory, file)?;
         let layers = flags.into_iter().fold(layers, Figment::merge);
         match layers.extract::<Config>() {
             Ok(config) => Ok(Self { config, layers }),
@@ -99,8 +111,9 @@ impl Loaded {
     }
 }
 
-fn layers(file: Option<&Path>) -> Result<Figment, ConfigError> {
-    let mut defaults = Config::default();
+fn layers(memory: Option<u64>, file: Option<&Path>) -> Result<Figment, ConfigError> {
+    let threads = available_threads();
+    let mut defaults = Config::fitting(memory, threads);
     let mut layers = Figment::new();
     if let Some(file) = readable(file)? {
         layers = layers.merge(Toml::file_exact(file));
@@ -109,7 +122,15 @@ fn layers(file: Option<&Path>) -> Result<Figment, ConfigError> {
         }
     }
     let environment = Env::prefixed(PREFIX).ignore(&NO_SETTINGS).split("__");
-    Ok(layers.join(Serialized::defaults(defaults)).merge(environment))
+    let layers = layers.join(Serialized::defaults(defaults)).merge(environment);
+    Ok(memory.iter().fold(layers, |layers, memory| with_limits(layers, &limits_fitting(*memory, threads))))
+}
+
+/// Endpoints that somebody named have these limits, but for those that stand there.
+fn with_limits(layers: Figment, limits: &LimitSettings) -> Figment {
+    let names = layers.find_value("endpoints").ok().and_then(Value::into_dict).unwrap_or_default().into_keys();
+    let default = |name| Serialized::default(&format!("endpoints.{name}.limits"), limits);
+    names.map(default).fold(layers, Figment::join)
 }
 
 /// The file to read. One that was named must be there.

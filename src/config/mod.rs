@@ -4,6 +4,7 @@
 
 mod error;
 mod load;
+pub mod memory;
 mod samples;
 mod security;
 mod validate;

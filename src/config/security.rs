@@ -114,7 +114,6 @@ impl Config {
         let changed = [
             ("auth", self.auth != default.auth),
             ("rules", self.rules != default.rules),
-            ("rates", self.rates != default.rates),
             ("hooks", self.hooks != default.hooks),
         ];
         match changed.into_iter().find(|(_, is_changed)| *is_changed) {

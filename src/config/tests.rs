@@ -185,7 +185,6 @@ fn the_sample_file_in_the_docs_is_the_defaults_and_names_every_setting() {
         "hooks.url",
         "issuer",
         "audience",
-        "_per_second",
         "_burst",
         "max_age",
         "api.listen",
@@ -228,7 +227,6 @@ fn policies_that_no_application_asks_are_refused_instead_of_looking_like_protect
     for (file, key) in [
         ("auth.anonymous = \"allow\"", "auth"),
         ("rules = [{ who = \"anyone\", destination = \"/topic/a\", effect = \"deny\" }]", "rules"),
-        ("rates.session.messages_per_second = 1", "rates"),
         ("hooks.app = true", "hooks"),
     ] {
         let error = of_file(&format!("{file}\n[endpoints.echo]\npath = \"/echo\"\napp = \"echo\""), &[]).unwrap_err();

@@ -2,7 +2,7 @@
 
 use super::{Config, EndpointSection, LogSection, Problem, Security, ServerSection, TlsSection};
 use crate::node::Stomp;
-use crate::policy::{AnonymousPolicy, OwnHosts, TrustedProxies};
+use crate::policy::{AnonymousPolicy, OwnHosts, RateSettings, TrustedProxies};
 use crate::server::{Admin, Application, CommonSettings, Mounted, Server, ServerSettings, Site, tls_config};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct Parts {
     pub listen: SocketAddr,
     /// How many threads serve; at least one.
     pub workers: usize,
+    /// What clients can make the server take, in bytes ([`Config::may_need`]).
+    pub may_need: u64,
     /// The server's limits.
     pub server: ServerSettings,
     /// TLS, if it is spoken.
@@ -74,8 +76,10 @@ impl Config {
         let tls = keep(&mut problems, self.server.tls.load()).flatten();
         let security = keep(&mut problems, self.security());
         let Some(security) = security else { return Err(problems) };
-        let mounted =
-            self.endpoints.iter().map(|(name, endpoint)| endpoint.mount(name, || self.stomp(name, &security)));
+        let mounted = self
+            .endpoints
+            .iter()
+            .map(|(name, endpoint)| endpoint.mount(name, &self.rates, || self.stomp(name, &security)));
         let endpoints: Vec<_> = mounted.filter_map(|endpoint| keep(&mut problems, endpoint)).collect();
         let admin = keep(&mut problems, Admin::new(&self.api, &endpoints).map_err(Problem::from)).flatten();
         if !problems.is_empty() {
@@ -84,6 +88,7 @@ impl Config {
         Ok(Parts {
             listen: self.server.listen,
             workers: self.server.threads(),
+            may_need: self.may_need(),
             server: self.server.settings(),
             tls,
             trusted_proxies: self.trusted_proxies(),
@@ -97,6 +102,7 @@ impl Config {
                 common: self.common(),
                 api_counts: Arc::default(),
                 hooks: security.hooks.clone(),
+                log_lines_lost: Arc::default(),
             },
             security,
         })
@@ -168,9 +174,9 @@ fn is_plain_path(path: &str) -> bool {
 }
 
 impl ServerSection {
-    fn threads(&self) -> usize {
+    pub(super) fn threads(&self) -> usize {
         match self.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => available_threads(),
             workers => workers,
         }
     }
@@ -198,6 +204,11 @@ impl ServerSection {
         let all = all.map(|(key, problem)| Problem::new(format!("server.{key}"), problem));
         all.chain(OwnHosts::new(&self.hosts).err().map(Problem::from)).collect()
     }
+}
+
+/// How many threads there are cores for.
+pub(super) fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// More threads than any machine is helped by; a mistyped number should not start them.
@@ -241,7 +252,7 @@ impl EndpointSection {
         std::iter::once((format!("endpoints.{name}.path"), self.path.as_str())).chain(feeds)
     }
 
-    fn mount(&self, name: &str, stomp: impl FnOnce() -> Stomp) -> Result<Mounted, Problem> {
+    fn mount(&self, name: &str, rates: &RateSettings, stomp: impl FnOnce() -> Stomp) -> Result<Mounted, Problem> {
         let key = |key: &str| format!("endpoints.{name}.{key}");
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
             return Err(Problem::new(format!("endpoints.{name:?}"), "expected a name of letters, digits, - and _"));
@@ -249,7 +260,7 @@ impl EndpointSection {
         if self.feed_path.is_some() && self.app != Application::Stomp {
             return Err(Problem::new(key("feed_path"), "expected only where app = \"stomp\""));
         }
-        let byway = self.app.byway(self.settings(), stomp);
+        let byway = self.app.byway_with_rates(self.settings(), rates, stomp);
         // What is wrong with the endpoint itself has a key within its section; policies and STOMP have their own.
         let (byway, messenger) = byway.map_err(|error| match error.key.split('.').next() {
             Some("stomp" | "broker" | "messaging" | "rates" | "feeds") => Problem::from(error),

@@ -89,6 +89,8 @@ table! {
     FORBIDDEN = 4403, "Forbidden", false, "forbidden";
     /// The client sent more than its limits allow.
     RATE_LIMITED = 4429, "Too many messages", true, "rate_limited";
+    /// Clients of this address have begun more than it may hold, and ended too little of it.
+    ADDRESS_FULL = 1013, "Too much unfinished of this address", true, "address_full";
     /// Too many clients of this address failed to show who they are.
     TOO_MANY_FAILURES = 4429, "Too many failed attempts", true, "too_many_failures";
     /// A second receiver while one is attached. It ends that receiver, not the session.

@@ -1,5 +1,6 @@
 //! One endpoint's node: the parts put together.
 
+use super::addresses::{Addresses, Tenant};
 use super::cell::{Cell, Identity};
 use super::drain::{Drained, drain};
 use super::driver::{Input, drive};
@@ -8,6 +9,7 @@ use super::group::{Group, Groups};
 use super::handler::{Handler, Language, Raw, Speaker};
 use super::hub::Hub;
 use super::inbox::{Inbox, Rejected};
+use super::quiet::{Quiet, Telling};
 use super::receiver::Receiver;
 use super::registry::{Lookup, OpenError, Registry};
 use super::settings::Settings;
@@ -15,7 +17,7 @@ use super::socket::SocketInput;
 use super::stats::{Counters, Stats};
 use super::{SessionHandle, now};
 use crate::model::{Disconnect, Principal, Secret, SessionId, SettingsError, Transport, visible};
-use crate::policy::{OriginPolicy, TrustedProxies};
+use crate::policy::{OriginPolicy, RateSettings, TrustedProxies};
 use crate::protocol::sockjs::Batch;
 use crate::session::{AttachError, Headroom, Session, SessionSettings, SocketKind, Take};
 use http::HeaderMap;
@@ -27,6 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tracing::Level;
 
 /// A real-time endpoint: an application, its settings, and all sessions that are open on it.
 ///
@@ -48,6 +51,7 @@ pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) origins: OriginPolicy,
     pub(crate) proxies: TrustedProxies,
+    pub(crate) addresses: Arc<Addresses>,
     session_settings: Arc<SessionSettings>,
     headroom: Arc<Headroom>,
     pub(super) language: Box<dyn Language>,
@@ -59,7 +63,13 @@ pub(crate) struct Node {
     emptied: Notify,
     /// Sockets that are being upgraded, and sessions to come.
     upgrading: AtomicUsize,
+    quiet_endings: Quiet,
+    quiet_refusals: Quiet,
 }
+
+/// How many lines a second the log has of sessions without an account that ended, and of such that were not opened.
+const LINES_OF_ENDINGS: u32 = 20;
+const LINES_OF_REFUSALS: u32 = 1;
 
 /// Who wants a session.
 pub(crate) struct Opening {
@@ -73,9 +83,17 @@ pub(crate) struct Opening {
 }
 
 impl Byway {
-    /// An endpoint with these settings, running this application.
+    /// An endpoint with these settings, running this application. What clients may send in a time is limited as
+    /// [`RateSettings`] does by default.
     pub fn new(settings: Settings, handler: impl Handler) -> Result<Self, SettingsError> {
-        Self::speaking(settings, Box::new(Raw::new(handler)))
+        Self::with_rates(settings, &RateSettings::default(), handler)
+    }
+
+    /// The same, with other limits on what clients may send. A session that sends what is refused ends
+    /// ([`RATE_LIMITED`](Disconnect::RATE_LIMITED)).
+    pub fn with_rates(settings: Settings, rates: &RateSettings, handler: impl Handler) -> Result<Self, SettingsError> {
+        rates.validate()?;
+        Self::speaking(settings, Box::new(Raw::new(handler, rates)))
     }
 
     /// An endpoint whose sessions speak what `language` makes.
@@ -83,6 +101,7 @@ impl Byway {
         settings.validate()?;
         let node = Arc::new(Node {
             origins: OriginPolicy::new(&settings.origins)?,
+            addresses: Addresses::new(&settings.limits, TrustedProxies::new(settings.trusted_proxies.clone())),
             proxies: TrustedProxies::new(settings.trusted_proxies.clone()),
             session_settings: Arc::new(settings.session.clone()),
             headroom: Headroom::new(settings.limits.burst_bytes),
@@ -95,6 +114,8 @@ impl Byway {
             ids: AtomicU64::new(1),
             emptied: Notify::new(),
             upgrading: AtomicUsize::new(0),
+            quiet_endings: Quiet::new(LINES_OF_ENDINGS),
+            quiet_refusals: Quiet::new(LINES_OF_REFUSALS),
         });
         node.language.attach(&node);
         Ok(Self(node))
@@ -168,7 +189,7 @@ impl Node {
     /// Waits for a WebSocket's upgrade, then opens its session and runs it, all in one task.
     pub(crate) fn upgrade(
         self: &Arc<Self>,
-        opening: Opening,
+        (opening, tenant): (Opening, Tenant),
         kind: SocketKind,
         upgraded: impl Future<Output = Option<SocketInput>> + Send + 'static,
     ) {
@@ -177,7 +198,7 @@ impl Node {
         tokio::spawn(async move {
             let Some(input) = upgraded.await else { return };
             // A drain that began since the request was answered tells this session too: the client was told that it has one.
-            let (cell, speaker) = node.open_admitted(opening, None);
+            let (cell, speaker) = node.open_admitted((opening, tenant), None);
             drop(upgrading);
             let input = Input::socket(input, &cell);
             cell.update(|session| session.attach_socket(kind, now()));
@@ -217,12 +238,12 @@ impl Node {
     /// client's connections. Where nothing of the client's [is heard](Session::is_heard) any more, it is dropped, since the
     /// client is being told why.
     pub(crate) async fn deliver(&self, cell: &Cell, messages: Batch) -> Result<(), Rejected> {
-        let Some(inbox) = &cell.inbox else { return Err(Rejected) };
+        let Some(inbox) = &cell.inbox else { return Err(Rejected::Closed) };
         // A request is a sign of life, whatever is in it, and however long it has to wait for room.
         cell.with(|session| session.shows_life());
-        let taken = inbox.push(messages).await;
-        if taken.is_err() && cell.with(|session| session.is_heard()) {
-            return Err(Rejected);
+        match inbox.push(messages, &cell.tenant).await {
+            Err(Rejected::Closed) if !cell.with(|session| session.is_heard()) => {}
+            taken => taken?,
         }
         cell.wake_driver();
         Ok(())
@@ -238,22 +259,47 @@ impl Node {
         }
     }
 
+    /// Lets a session in that is to be opened, for as long as the answer is held.
+    pub(crate) fn admit(&self, opening: &Opening) -> Result<Tenant, OpenError> {
+        let has_account = opening.principal.is_some();
+        self.admit_from(opening.remote, has_account, self.language.awaits_connect())
+    }
+
+    pub(super) fn admit_from(&self, remote: IpAddr, has_account: bool, unconnected: bool) -> Result<Tenant, OpenError> {
+        self.is_full_or_draining()?;
+        match has_account {
+            true => Ok(Addresses::known_user()),
+            false => self.addresses.admit(remote, unconnected).inspect_err(|_| self.log_refusal(remote)),
+        }
+    }
+
+    fn log_refusal(&self, remote: IpAddr) {
+        if let Telling::Line { left_out } = self.quiet_refusals.happened(now()) {
+            let help = "behind a proxy, list it in trusted_proxies";
+            tracing::warn!(%remote, left_out, help, "an address has as many sessions as it may: one more is refused");
+        }
+    }
+
     fn open(
         self: &Arc<Self>,
         opening: Opening,
         name: Option<&str>,
     ) -> Result<(Arc<Cell>, Box<dyn Speaker>), OpenError> {
-        self.is_full_or_draining()?;
-        Ok(self.open_admitted(opening, name))
+        let tenant = self.admit(&opening)?;
+        Ok(self.open_admitted((opening, tenant), name))
     }
 
-    fn open_admitted(self: &Arc<Self>, opening: Opening, name: Option<&str>) -> (Arc<Cell>, Box<dyn Speaker>) {
+    fn open_admitted(
+        self: &Arc<Self>,
+        (opening, tenant): (Opening, Tenant),
+        name: Option<&str>,
+    ) -> (Arc<Cell>, Box<dyn Speaker>) {
         let Opening { transport, principal, remote, protocol, token } = opening;
         let id = self.next_id();
         let inbox = name
             .map(|_| Box::new(Inbox::new(self.settings.limits.inbox_messages, self.settings.limits.max_body_bytes)));
         let identity = Identity { id, transport, principal, remote, protocol, name: name.map(Into::into) };
-        let cell = self.open_cell(identity, Arc::clone(&self.session_settings), inbox);
+        let cell = self.open_cell((identity, tenant), Arc::clone(&self.session_settings), inbox);
         let speaker = self.language.speaker(&SessionHandle(Arc::clone(&cell)), token);
         (cell, speaker)
     }
@@ -266,7 +312,7 @@ impl Node {
     /// Opens a session that was let in; somebody has to [drive] it.
     pub(super) fn open_cell(
         self: &Arc<Self>,
-        identity: Identity,
+        (identity, tenant): (Identity, Tenant),
         settings: Arc<SessionSettings>,
         inbox: Option<Box<Inbox>>,
     ) -> Arc<Cell> {
@@ -274,7 +320,7 @@ impl Node {
         self.language.run_on(&Handle::current());
         let Identity { id, transport, remote, .. } = identity;
         let session = Session::new(settings, Arc::clone(&self.headroom), now());
-        let cell = Cell::new(identity, Arc::clone(self), session, inbox);
+        let cell = Cell::new((identity, tenant), Arc::clone(self), session, inbox);
         self.registry.insert(Arc::clone(&cell));
         self.counters.opened(transport);
         if self.draining.load(Ordering::Acquire) {
@@ -301,8 +347,31 @@ impl Node {
         cell.discard_inbox();
         cell.untap();
         self.counters.ended(disconnect);
-        log_ending(cell, principal, disconnect);
+        self.tell_ending(cell, principal, disconnect);
         true
+    }
+
+    /// Endings of sessions without an account are as many as strangers like: the log has so many lines of them in a second,
+    /// and none of those that did nothing. Nor has it of polls of a feed, each of which is a session.
+    fn tell_ending(&self, cell: &Cell, principal: Option<&Principal>, disconnect: &Disconnect) {
+        let traffic = cell.with(|session| session.traffic());
+        let did_nothing = (traffic.messages_in, traffic.messages_out) == (0, 0);
+        let is_known = cell.tenant.has_account();
+        if cell.who.transport == Transport::FeedPoll || (did_nothing && !is_known) {
+            return log_ending(cell, principal, disconnect, Level::DEBUG);
+        }
+        if is_known {
+            return log_ending(cell, principal, disconnect, Level::INFO);
+        }
+        match self.quiet_endings.happened(now()) {
+            Telling::Nothing => log_ending(cell, principal, disconnect, Level::DEBUG),
+            Telling::Line { left_out } => {
+                if left_out > 0 {
+                    tracing::info!(left_out, "more sessions without an account have ended");
+                }
+                log_ending(cell, principal, disconnect, Level::INFO);
+            }
+        }
     }
 
     /// Nothing of a session is left. The id of one that was lost without its client's doing is remembered for a while.
@@ -313,6 +382,7 @@ impl Node {
         }
         let traffic = cell.with(|session| session.traffic());
         self.counters.gone(cell.who.transport, traffic, || self.registry.remove(cell.who.id));
+        cell.tenant.left();
         self.tell_if_empty();
     }
 
@@ -354,8 +424,7 @@ impl Node {
     }
 }
 
-/// A client that polls a feed has a session for each request: those are for whoever looks closely.
-fn log_ending(cell: &Cell, principal: Option<&Principal>, disconnect: &Disconnect) {
+fn log_ending(cell: &Cell, principal: Option<&Principal>, disconnect: &Disconnect, level: Level) {
     let principal = principal.map(|principal| visible(principal.name()));
     let traffic = cell.with(|session| session.traffic());
     macro_rules! log {
@@ -379,8 +448,8 @@ fn log_ending(cell: &Cell, principal: Option<&Principal>, disconnect: &Disconnec
             )
         };
     }
-    match cell.who.transport {
-        Transport::FeedPoll => log!(debug),
+    match level {
+        Level::DEBUG => log!(debug),
         _ => log!(info),
     }
 }

@@ -158,8 +158,8 @@ impl Driver {
             return if status.open { Poll::Pending } else { Poll::Ready(None) };
         };
         let message = match status {
-            Status { open: true, .. } => inbox.pop(),
-            Status { heard: true, .. } => inbox.pop_or_close(),
+            Status { open: true, .. } => inbox.pop(&self.cell.tenant),
+            Status { heard: true, .. } => inbox.pop_or_close(&self.cell.tenant),
             _ => None,
         };
         match message.filter(|message| self.cell.take_up(message).is_some()) {
@@ -178,7 +178,7 @@ impl Driver {
         let mut read_first = !self.turn.has_begun();
         loop {
             let Input::Socket(socket) = &mut self.input else { return Poll::Ready(None) };
-            if let Some(message) = socket.next_message() {
+            if let Some(message) = socket.next_message(&self.cell) {
                 let open = self.cell.take_up(&message);
                 let handled = open.is_some_and(|open| open || socket.may_hand_out_behind_the_end(message.len()));
                 return Poll::Ready(handled.then_some(message));

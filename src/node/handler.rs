@@ -1,10 +1,12 @@
 //! What an application does with sessions.
 
-use super::SessionHandle;
 use super::byway::Node;
+use super::charge::{Tidied, charge};
 use super::feed::Feeds;
 use super::stats::Stats;
+use super::{SessionHandle, now};
 use crate::model::{Disconnect, Message, Principal, Secret};
+use crate::policy::{AddressKey, RateKeys, RateLimits, RateSettings, Sent, SessionRate};
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use std::future::Future;
@@ -56,6 +58,11 @@ pub(super) trait Language: Send + Sync {
         None
     }
 
+    /// Whether clients are to say CONNECT before anything else.
+    fn awaits_connect(&self) -> bool {
+        false
+    }
+
     /// Who opens feeds, if there are any.
     fn feeds(&self) -> Option<&Feeds> {
         None
@@ -89,32 +96,75 @@ pub(super) trait Speaker: Send {
     fn ended<'a>(&'a mut self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()>;
 }
 
-/// Messages as they come: they go to the application.
-pub(super) struct Raw<H>(Arc<H>);
+/// Messages as they come: they go to the application, as many as clients may send.
+pub(super) struct Raw<H> {
+    handler: Arc<H>,
+    rates: Arc<RateLimits>,
+    tidied: Tidied,
+}
 
 impl<H> Raw<H> {
-    pub(super) fn new(handler: H) -> Self {
-        Self(Arc::new(handler))
+    /// The settings must be valid.
+    pub(super) fn new(handler: H, rates: &RateSettings) -> Self {
+        let rates = Arc::new(RateLimits::new(rates, now()));
+        Self { handler: Arc::new(handler), rates, tidied: Tidied::default() }
     }
 }
 
 impl<H: Handler> Language for Raw<H> {
     fn speaker(&self, _: &SessionHandle, _: Option<Secret>) -> Box<dyn Speaker> {
-        Box::new(Self(Arc::clone(&self.0)))
+        let (handler, rates) = (Arc::clone(&self.handler), Arc::clone(&self.rates));
+        Box::new(RawSpeaker { handler, rates, rate: SessionRate::default() })
+    }
+
+    fn run_on(&self, runtime: &Handle) {
+        self.tidied.keep(&self.rates, runtime);
+    }
+
+    fn count(&self, stats: &mut Stats) {
+        stats.limit_hits = self.rates.hits().collect();
+    }
+}
+
+struct RawSpeaker<H> {
+    handler: Arc<H>,
+    rates: Arc<RateLimits>,
+    rate: SessionRate,
+}
+
+impl<H: Handler> RawSpeaker<H> {
+    /// Charges a message, and waits where it has to. There is no word for one that is refused, so that ends the session.
+    async fn charge(&self, session: &SessionHandle, message: &Message) -> bool {
+        if self.rates.are_off() {
+            return true;
+        }
+        let user = session.principal().map(Principal::name);
+        let address = user.is_none().then(|| AddressKey::from(session.remote_addr()));
+        let keys = RateKeys { session: &self.rate, user, address, sent: Sent::Message };
+        let charged = charge(&self.rates, &keys, message.len()).await.is_ok();
+        if !charged {
+            session.0.close(Disconnect::RATE_LIMITED);
+            session.0.discard_inbox();
+        }
+        charged
     }
 }
 
 /// The blocks matter: a handler may panic before it has returned its future, and only what is polled is caught.
-impl<H: Handler> Speaker for Raw<H> {
+impl<H: Handler> Speaker for RawSpeaker<H> {
     fn opened<'a>(&'a mut self, session: &'a SessionHandle) -> BoxFuture<'a, ()> {
-        Box::pin(async move { self.0.opened(session).await })
+        Box::pin(async move { self.handler.opened(session).await })
     }
 
     fn message<'a>(&'a mut self, session: &'a SessionHandle, message: Message) -> BoxFuture<'a, ()> {
-        Box::pin(async move { self.0.message(session, message).await })
+        Box::pin(async move {
+            if self.charge(session, &message).await {
+                self.handler.message(session, message).await;
+            }
+        })
     }
 
     fn ended<'a>(&'a mut self, session: &'a SessionHandle, disconnect: &'a Disconnect) -> BoxFuture<'a, ()> {
-        Box::pin(async move { self.0.ended(session, disconnect).await })
+        Box::pin(async move { self.handler.ended(session, disconnect).await })
     }
 }

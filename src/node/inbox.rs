@@ -1,5 +1,6 @@
 //! Messages that came by POST and wait for the session's driver.
 
+use super::addresses::Tenant;
 use crate::model::Message;
 use crate::protocol::sockjs::Batch;
 use parking_lot::Mutex;
@@ -8,7 +9,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The messages of one request could not be handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rejected;
+pub(crate) enum Rejected {
+    /// Nobody takes any more out.
+    Closed,
+    /// The client's address holds too much for them.
+    AddressFull,
+}
 
 /// A bounded queue whose writers wait in line: requests that race keep each its own messages together, and the one that
 /// was answered first comes first.
@@ -24,6 +30,9 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct Waiting {
     batches: VecDeque<Held>,
+    /// What these hold, and what of that the client's address is charged.
+    cost: usize,
+    charged: u32,
     closed: bool,
 }
 
@@ -31,12 +40,33 @@ struct Waiting {
 #[derive(Debug)]
 struct Held {
     batch: Batch,
+    /// What the payload costs, for as long as any of it is there.
+    cost: usize,
+    /// What was taken of the room, in messages and in bytes.
     messages: usize,
     bytes: usize,
 }
 
 /// What a request costs beside the bytes of its payload.
 const OVERHEAD: usize = size_of::<Held>();
+
+impl Waiting {
+    fn charge(&mut self, cost: usize, tenant: &Tenant) -> Result<(), Rejected> {
+        tenant.holds(&mut self.charged, cost).map_err(|_| Rejected::AddressFull)?;
+        self.cost = cost;
+        Ok(())
+    }
+
+    /// Forgets the request at the front.
+    fn let_go(&mut self, tenant: &Tenant) {
+        let cost = self.batches.pop_front().map_or(0, |held| held.cost);
+        // Less always fits.
+        self.charge(self.cost - cost, tenant).ok();
+        if self.batches.is_empty() {
+            self.batches = VecDeque::new();
+        }
+    }
+}
 
 impl Inbox {
     /// Room for `messages` that have `bytes` together. What is larger by itself is taken when nothing else waits: how large
@@ -50,45 +80,44 @@ impl Inbox {
     /// Waits for room and appends all of `batch`.
     ///
     /// Cancel safety: until it returns nothing was appended.
-    pub(super) async fn push(&self, batch: Batch) -> Result<(), Rejected> {
-        let messages = batch.len().min(self.limits.0);
-        let bytes = (batch.held() + OVERHEAD).min(self.limits.1);
+    pub(super) async fn push(&self, batch: Batch, tenant: &Tenant) -> Result<(), Rejected> {
+        let cost = batch.held() + OVERHEAD;
+        let (messages, bytes) = (batch.len().min(self.limits.0), cost.min(self.limits.1));
         let room = acquire(&self.room, messages).await?;
         let room_bytes = acquire(&self.room_bytes, bytes).await?;
         let mut waiting = self.waiting.lock();
         if waiting.closed {
-            return Err(Rejected);
+            return Err(Rejected::Closed);
         }
+        let all = waiting.cost + cost;
+        waiting.charge(all, tenant)?;
         room.forget();
         room_bytes.forget();
-        waiting.batches.push_back(Held { batch, messages, bytes });
+        waiting.batches.push_back(Held { batch, cost, messages, bytes });
         Ok(())
     }
 
-    pub(super) fn pop(&self) -> Option<Message> {
-        self.pop_from(&mut self.waiting.lock())
+    pub(super) fn pop(&self, tenant: &Tenant) -> Option<Message> {
+        self.pop_from(&mut self.waiting.lock(), tenant)
     }
 
     /// The same for the last time: when nothing is left, nothing more is taken in.
-    pub(super) fn pop_or_close(&self) -> Option<Message> {
+    pub(super) fn pop_or_close(&self, tenant: &Tenant) -> Option<Message> {
         let mut waiting = self.waiting.lock();
-        let message = self.pop_from(&mut waiting);
+        let message = self.pop_from(&mut waiting, tenant);
         if message.is_none() {
             self.close_with(&mut waiting);
         }
         message
     }
 
-    fn pop_from(&self, waiting: &mut Waiting) -> Option<Message> {
+    fn pop_from(&self, waiting: &mut Waiting, tenant: &Tenant) -> Option<Message> {
         loop {
             let front = waiting.batches.front_mut()?;
             let message = front.batch.next();
             self.release(front);
             if front.batch.is_empty() || message.is_none() {
-                waiting.batches.pop_front();
-            }
-            if waiting.batches.is_empty() {
-                waiting.batches = VecDeque::new();
+                waiting.let_go(tenant);
             }
             if let Some(text) = message {
                 return Some(Message::Text(text));
@@ -114,18 +143,19 @@ impl Inbox {
     fn close_with(&self, waiting: &mut Waiting) {
         self.room.close();
         self.room_bytes.close();
-        *waiting = Waiting { closed: true, ..Waiting::default() };
+        *waiting = Waiting { closed: true, charged: waiting.charged, ..Waiting::default() };
     }
 }
 
 async fn acquire(room: &Semaphore, permits: usize) -> Result<SemaphorePermit<'_>, Rejected> {
-    let permits = permits.try_into().map_err(|_| Rejected)?;
-    room.acquire_many(permits).await.map_err(|_| Rejected)
+    let permits = permits.try_into().map_err(|_| Rejected::Closed)?;
+    room.acquire_many(permits).await.map_err(|_| Rejected::Closed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::addresses::Addresses;
     use crate::protocol::sockjs::parse_array;
     use futures_util::FutureExt;
 
@@ -136,7 +166,15 @@ mod tests {
 
     fn push(inbox: &Inbox, texts: &[&str]) -> Option<Result<(), Rejected>> {
         let json = serde_json::to_vec(texts).unwrap();
-        inbox.push(parse_array(json.into(), usize::MAX).unwrap()).now_or_never()
+        inbox.push(parse_array(json.into(), usize::MAX).unwrap(), &Addresses::known_user()).now_or_never()
+    }
+
+    fn pop(inbox: &Inbox) -> Option<Message> {
+        inbox.pop(&Addresses::known_user())
+    }
+
+    fn pop_or_close(inbox: &Inbox) -> Option<Message> {
+        inbox.pop_or_close(&Addresses::known_user())
     }
 
     #[test]
@@ -144,7 +182,7 @@ mod tests {
         let inbox = inbox(3, 100, 3);
         assert_eq!(push(&inbox, &["a", "b"]), Some(Ok(())));
         assert_eq!(push(&inbox, &["c", "d"]), None);
-        assert_eq!(inbox.pop(), Some("a".into()));
+        assert_eq!(pop(&inbox), Some("a".into()));
         assert_eq!(push(&inbox, &["c", "d"]), Some(Ok(())));
     }
 
@@ -153,7 +191,7 @@ mod tests {
         let inbox = inbox(100, 10, 2);
         assert_eq!(push(&inbox, &["12345678"]), Some(Ok(())));
         assert_eq!(push(&inbox, &["abc"]), None);
-        assert_eq!(inbox.pop(), Some("12345678".into()));
+        assert_eq!(pop(&inbox), Some("12345678".into()));
         assert_eq!(push(&inbox, &["abc"]), Some(Ok(())));
     }
 
@@ -163,14 +201,14 @@ mod tests {
         let large = ["1", "2", "3", "4", "a long one that has many bytes"];
         assert_eq!(push(&inbox, &["first"]), Some(Ok(())));
         assert_eq!(push(&inbox, &large), None);
-        assert_eq!(inbox.pop(), Some("first".into()));
+        assert_eq!(pop(&inbox), Some("first".into()));
         assert_eq!(push(&inbox, &large), Some(Ok(())));
         for text in large {
             assert_eq!(push(&inbox, &["behind"]), None, "before {text}");
-            assert_eq!(inbox.pop(), Some(text.into()));
+            assert_eq!(pop(&inbox), Some(text.into()));
         }
         assert_eq!(push(&inbox, &["behind"]), Some(Ok(())));
-        assert_eq!(inbox.pop(), Some("behind".into()));
+        assert_eq!(pop(&inbox), Some("behind".into()));
     }
 
     #[test]
@@ -178,7 +216,7 @@ mod tests {
         let inbox = inbox(1, 0, 1);
         for _ in 0..3 {
             assert_eq!(push(&inbox, &[]), Some(Ok(())));
-            assert_eq!(inbox.pop(), None);
+            assert_eq!(pop(&inbox), None);
         }
     }
 
@@ -187,18 +225,18 @@ mod tests {
         let inbox = inbox(1, 10, 1);
         assert_eq!(push(&inbox, &["a"]), Some(Ok(())));
         inbox.close();
-        assert_eq!(inbox.pop(), None);
-        assert_eq!(push(&inbox, &["b"]), Some(Err(Rejected)));
+        assert_eq!(pop(&inbox), None);
+        assert_eq!(push(&inbox, &["b"]), Some(Err(Rejected::Closed)));
     }
 
     #[test]
     fn an_inbox_that_is_read_to_its_end_takes_nothing_more_and_one_that_is_not_does() {
         let inbox = inbox(2, 100, 2);
         assert_eq!(push(&inbox, &["a"]), Some(Ok(())));
-        assert_eq!(inbox.pop_or_close(), Some("a".into()));
+        assert_eq!(pop_or_close(&inbox), Some("a".into()));
         assert_eq!(push(&inbox, &["b"]), Some(Ok(())));
-        assert_eq!(inbox.pop_or_close(), Some("b".into()));
-        assert_eq!(inbox.pop_or_close(), None);
-        assert_eq!(push(&inbox, &["c"]), Some(Err(Rejected)));
+        assert_eq!(pop_or_close(&inbox), Some("b".into()));
+        assert_eq!(pop_or_close(&inbox), None);
+        assert_eq!(push(&inbox, &["c"]), Some(Err(Rejected::Closed)));
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Each [`Byway`] is a node of its own: its sessions, groups, limits and counters are shared with no other.
 
+mod addresses;
 mod broker;
 mod byway;
 mod cell;
+mod charge;
 mod drain;
 mod driver;
 mod feed;
@@ -15,6 +17,7 @@ mod hub;
 mod inbox;
 mod inner;
 mod io;
+mod quiet;
 mod receiver;
 mod registry;
 mod settings;
@@ -37,6 +40,7 @@ pub use settings::{LimitSettings, Settings, SockJsSettings, WebSocketSettings};
 pub use stats::Stats;
 pub use stomp::Stomp;
 
+pub(crate) use addresses::{AddressFull, Held};
 pub(crate) use byway::{Node, Opening};
 pub(crate) use feed::{Beginning, Feed, FeedRefusal, FeedRequest, Feeds, Polled};
 pub(crate) use inbox::Rejected;

@@ -25,6 +25,8 @@ pub(crate) enum Lookup {
 pub(crate) enum OpenError {
     /// `limits.max_sessions` are open.
     Full,
+    /// The client's address has as many without an account as it may.
+    AddressFull,
     /// The node is shutting down.
     Draining,
 }

@@ -112,6 +112,14 @@ pub struct LimitSettings {
     pub burst_bytes: usize,
     /// How many sessions may be open at a time. Default 100,000: about 300 MB when all are idle WebSockets.
     pub max_sessions: usize,
+    /// How many of them clients may have that show no account, from one IPv4 address or one IPv6 network of 64 bits together.
+    /// Trusted proxies are exempt. Default 4,000.
+    pub max_sessions_per_address: usize,
+    /// How many of those may not have said CONNECT, where clients say it. Default 500.
+    pub max_unconnected_per_address: usize,
+    /// How many bytes such clients of one address may have begun and not ended: bodies of requests, messages, frames,
+    /// transactions, and what waits for the application. Default 16 MiB.
+    pub max_held_bytes_per_address: usize,
 }
 
 impl Default for LimitSettings {
@@ -126,6 +134,9 @@ impl Default for LimitSettings {
             publish_wait: Duration::from_secs(10),
             burst_bytes: 256 << 20,
             max_sessions: 100_000,
+            max_sessions_per_address: 4_000,
+            max_unconnected_per_address: 500,
+            max_held_bytes_per_address: 16 << 20,
         }
     }
 }
@@ -143,6 +154,9 @@ impl Settings {
             ("limits.inbox_messages", self.limits.inbox_messages),
             ("limits.publish_messages", self.limits.publish_messages),
             ("limits.publish_bytes", self.limits.publish_bytes),
+            ("limits.max_sessions_per_address", self.limits.max_sessions_per_address),
+            ("limits.max_unconnected_per_address", self.limits.max_unconnected_per_address),
+            ("limits.max_held_bytes_per_address", self.limits.max_held_bytes_per_address),
         ];
         for (key, value) in positive {
             ensure(value > 0, key, "0 would let nothing through; expected at least 1")?;

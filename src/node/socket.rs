@@ -55,6 +55,8 @@ pub(super) struct Socket {
     peer_closed: bool,
     reads_behind_the_end: u8,
     bytes_behind_the_end: usize,
+    /// What of all that it holds its client's address is charged.
+    held: u32,
     permit: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -78,6 +80,14 @@ impl Incoming {
                 }
                 Some(Message::Text(text))
             }
+        }
+    }
+
+    /// How many bytes wait behind the message that is next.
+    fn held(&self) -> usize {
+        match self {
+            Self::Nothing | Self::One(_) => 0,
+            Self::Many(batch) => batch.held(),
         }
     }
 }
@@ -104,13 +114,26 @@ impl Socket {
             peer_closed: false,
             reads_behind_the_end: READS_BEHIND_THE_END,
             bytes_behind_the_end: BYTES_BEHIND_THE_END,
+            held: 0,
             permit,
         }
     }
 
     /// The next message that is decoded already.
-    pub(super) fn next_message(&mut self) -> Option<Message> {
-        self.incoming.next()
+    pub(super) fn next_message(&mut self, cell: &Cell) -> Option<Message> {
+        let message = self.incoming.next();
+        if self.held > 0 && matches!(self.incoming, Incoming::Nothing) {
+            self.weigh(cell);
+        }
+        message
+    }
+
+    /// Charges the client's address for all that is held here, or ends the session where that is too much.
+    fn weigh(&mut self, cell: &Cell) {
+        let bytes = self.backlog.capacity() + self.decoder.held_bytes() + self.incoming.held();
+        if cell.tenant.holds(&mut self.held, bytes).is_err() {
+            cell.update(|session| session.fail(Disconnect::ADDRESS_FULL, now()));
+        }
     }
 
     /// What is decoded is of no use any more.
@@ -130,6 +153,7 @@ impl Socket {
             backlog.drain(..consumed);
             self.backlog = backlog;
         }
+        self.weigh(cell);
         true
     }
 
@@ -186,6 +210,7 @@ impl Socket {
         let listening = cell.with(|session| session.heard());
         let consumed = self.decode(bytes, cell, listening, turn);
         self.backlog.extend(&bytes[consumed..]);
+        self.weigh(cell);
     }
 
     /// Whether everybody can write, and the driver only has to say when there is room again.

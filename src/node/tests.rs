@@ -79,7 +79,8 @@ fn upgrade_to(
         decoder: decoder(),
         sockjs: false,
     };
-    byway.0.upgrade(opening, SocketKind { sockjs: false, deflate: None }, async move { io.await.map(input) });
+    let tenant = byway.0.admit(&opening).unwrap();
+    byway.0.upgrade((opening, tenant), SocketKind { sockjs: false, deflate: None }, async move { io.await.map(input) });
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub use host::{OwnHosts, host_name, is_loopback_name};
 pub use jwt::{JwtAuthenticator, JwtSettings, Minter};
 pub use origin::{Origin, OriginError, OriginPolicy, OriginSettings};
 pub use rate::{
-    ConnectFailures, Excess, RateKeys, RateLimits, RateSettings, ScopeSettings, SessionRate, Stage, Verdict,
+    ConnectFailures, Excess, RateKeys, RateLimits, RateSettings, ScopeSettings, Sent, SessionRate, Stage, Verdict,
 };
 pub use revocation::{Revocation, Revocations, RevocationsFull};
 pub use rules::{ActionSetting, Claim, Effect, Group, RuleSettings, Rules, User, Who};

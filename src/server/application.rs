@@ -5,6 +5,7 @@ use super::echo::Echo;
 use crate::messaging::Messenger;
 use crate::model::SettingsError;
 use crate::node::{Byway, Settings, Stomp};
+use crate::policy::RateSettings;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -27,9 +28,19 @@ impl Application {
         settings: Settings,
         stomp: impl FnOnce() -> Stomp,
     ) -> Result<(Byway, Option<Messenger>), SettingsError> {
+        self.byway_with_rates(settings, &RateSettings::default(), stomp)
+    }
+
+    /// The same, with other limits on what clients may send; `stomp` has its own.
+    pub fn byway_with_rates(
+        self,
+        settings: Settings,
+        rates: &RateSettings,
+        stomp: impl FnOnce() -> Stomp,
+    ) -> Result<(Byway, Option<Messenger>), SettingsError> {
         match self {
-            Self::Chat => Byway::new(settings, Chat::default()).map(|byway| (byway, None)),
-            Self::Echo => Byway::new(settings, Echo).map(|byway| (byway, None)),
+            Self::Chat => Byway::with_rates(settings, rates, Chat::default()).map(|byway| (byway, None)),
+            Self::Echo => Byway::with_rates(settings, rates, Echo).map(|byway| (byway, None)),
             Self::Stomp => Byway::stomp(settings, stomp()).map(|(byway, messenger)| (byway, Some(messenger))),
         }
     }

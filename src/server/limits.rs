@@ -81,6 +81,11 @@ const OF_SERVER: &[LimitKind] = &[
 const OF_ALL: &[LimitKind] = &[
     row("Sessions", &["limits.max_sessions"], &["refused.sessions_full"]),
     row(
+        "What one address has without an account",
+        &["limits.max_sessions_per_address", "limits.max_unconnected_per_address", "limits.max_held_bytes_per_address"],
+        &["refused.address_full", "ended.address_full"],
+    ),
+    row(
         "Size of a message",
         &["limits.max_message_bytes", "websocket.max_fragments", "session.message_timeout"],
         &["ended.message_too_big", "ended.flood"],
@@ -107,6 +112,21 @@ const OF_ALL: &[LimitKind] = &[
         "Publishing to many",
         &["limits.publish_messages", "limits.publish_bytes", "limits.publish_wait"],
         &["ended.overloaded"],
+    ),
+    row(
+        "What a session sends",
+        &["rates.session.messages_per_second", "rates.session.bytes_per_second"],
+        &["limit_hits.session_messages", "limit_hits.session_bytes"],
+    ),
+    row(
+        "What a user sends",
+        &["rates.user.messages_per_second", "rates.user.bytes_per_second"],
+        &["limit_hits.user_messages", "limit_hits.user_bytes"],
+    ),
+    row(
+        "What an address sends",
+        &["rates.address.messages_per_second", "rates.address.bytes_per_second"],
+        &["limit_hits.address_messages", "limit_hits.address_bytes"],
     ),
     row("Pages of other origins", &["origins.allowed"], &["refused.origin"]),
 ];
@@ -148,21 +168,6 @@ const OF_STOMP: &[LimitKind] = &[
     row("Who is on a topic", &["broker.max_presences"], &["limit_hits.presence"]),
     row("Sessions of one user", &["messaging.max_sessions_per_user"], &[]),
     row("Feeds", &["feeds.max_destinations", "feeds.max_wait"], &["refused.feed_rate", "refused.feed_overloaded"]),
-    row(
-        "What a session sends",
-        &["rates.session.messages_per_second", "rates.session.bytes_per_second"],
-        &["limit_hits.session_messages", "limit_hits.session_bytes"],
-    ),
-    row(
-        "What a user sends",
-        &["rates.user.messages_per_second", "rates.user.bytes_per_second"],
-        &["limit_hits.user_messages", "limit_hits.user_bytes"],
-    ),
-    row(
-        "What an address sends",
-        &["rates.address.messages_per_second", "rates.address.bytes_per_second"],
-        &["limit_hits.address_messages", "limit_hits.address_bytes"],
-    ),
     row(
         "What is sent to a destination",
         &["rates.destination.messages_per_second", "rates.destination.bytes_per_second"],
@@ -246,8 +251,7 @@ mod tests {
         let limits: Vec<_> = common.of_server().into_iter().chain(common.of_endpoint(&mounted())).collect();
         assert_eq!(limits.len(), OF_SERVER.len() + OF_ALL.len() + OF_STOMP.len() + OF_HOOKS.len());
         for (key, value) in limits.iter().flat_map(|limit| &limit.settings) {
-            // Rates have no limit by default; everything else has.
-            assert_eq!(value.is_none(), key.starts_with("rates."), "{key}: {value:?}");
+            assert!(value.is_some(), "{key}");
         }
     }
 

@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// The endpoint. Numbers are gathered when somebody asks.
@@ -31,11 +32,12 @@ impl Metrics {
         connections: Arc<Connections>,
         api: Option<Arc<ApiCounts>>,
         hooks: Option<Arc<Hooks>>,
+        log_lines_lost: Arc<AtomicU64>,
     ) -> Self {
         let mut registry = Registry::default();
         let started = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
         let endpoints = endpoints.to_vec();
-        registry.register_collector(Box::new(Numbers { endpoints, connections, api, hooks, started }));
+        registry.register_collector(Box::new(Numbers { endpoints, connections, api, hooks, log_lines_lost, started }));
         Self(Arc::new(registry))
     }
 }
@@ -67,6 +69,7 @@ struct Numbers {
     connections: Arc<Connections>,
     api: Option<Arc<ApiCounts>>,
     hooks: Option<Arc<Hooks>>,
+    log_lines_lost: Arc<AtomicU64>,
     started: f64,
 }
 
@@ -84,7 +87,8 @@ impl Collector for Numbers {
         if let Some(hooks) = &self.hooks {
             writer.hooks(&hooks.stats())?;
         }
-        writer.process(&self.connections, self.started)
+        writer.process(&self.connections, self.started)?;
+        writer.log(self.log_lines_lost.load(Ordering::Relaxed))
     }
 }
 
@@ -167,6 +171,12 @@ impl Writer<'_, '_> {
         self.metric("byway_build", "What is running", MetricType::Info)?.encode_info(&version)?;
         let help = "When the process started, in seconds since 1970";
         self.metric("process_start_time_seconds", help, MetricType::Gauge)?.encode_gauge(&started)
+    }
+
+    fn log(&mut self, lines_lost: u64) -> fmt::Result {
+        let help = "Lines of the log that could not be written";
+        let mut metric = self.metric("byway_log_lines_lost", help, MetricType::Counter)?;
+        metric.encode_counter::<NoLabelSet, _, u64>(&lines_lost, None)
     }
 
     fn counters(&mut self, name: &str, help: &str, values: impl Fn(&Stats) -> Vec<Value>) -> fmt::Result {

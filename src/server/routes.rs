@@ -9,6 +9,7 @@ use http::{StatusCode, header};
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::{EndpointExt, IntoEndpoint, Response, Route};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Everything that the binary serves.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Site {
     pub api_counts: Arc<ApiCounts>,
     /// The hooks of all endpoints, if there are any.
     pub hooks: Option<Arc<Hooks>>,
+    /// How many lines of the log could not be written.
+    pub log_lines_lost: Arc<AtomicU64>,
 }
 
 impl Site {
@@ -53,7 +56,8 @@ impl Site {
         }
         if self.metrics {
             let api = self.api.is_on().then(|| Arc::clone(&self.api_counts));
-            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections), api, self.hooks.clone());
+            let (hooks, lost) = (self.hooks.clone(), Arc::clone(&self.log_lines_lost));
+            let metrics = Metrics::new(&self.endpoints, Arc::clone(connections), api, hooks, lost);
             routes = routes.at("/health", get(health.clone())).at("/metrics", get(metrics));
         }
         if self.has_api_here() {

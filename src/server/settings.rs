@@ -14,7 +14,7 @@ pub struct ServerSettings {
     /// it speaks HTTP, less while a session waits on it, and one file descriptor.
     pub max_connections: usize,
     /// How many of them one client may have: one IPv4 address, or one IPv6 network of 64 bits. Trusted proxies are
-    /// exempt. Default 1,000.
+    /// exempt. Default 1,200.
     pub max_connections_per_ip: usize,
     /// How long a request's head may take from its first byte on; the first one of a connection from the connection's beginning
     /// on. Default 10 s.
@@ -48,7 +48,7 @@ impl Default for ServerSettings {
         Self {
             hosts: Vec::new(),
             max_connections: 20_000,
-            max_connections_per_ip: 1_000,
+            max_connections_per_ip: 1_200,
             header_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(75),
             max_head_bytes: 16 * 1024,

@@ -1,10 +1,10 @@
 //! One request, with what every transport needs to know of it.
 
 use super::Cors;
-use super::request::{BodyError, client_address, read_body};
+use super::request::{BodyError, IncomingBody, client_address};
 use super::{origin, respond};
 use crate::model::{Principal, Transport, fields};
-use crate::node::{Node, OpenError, Opening};
+use crate::node::{AddressFull, Held, Node, OpenError, Opening};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Request, Response};
@@ -20,6 +20,23 @@ pub(super) struct Exchange {
     /// The session id in the URL; empty for the endpoint's own URLs.
     pub(super) session: String,
     pub(super) cors: Cors,
+    pub(super) holding: Holding,
+}
+
+/// What a request has in memory for its answer, charged to its client's address if that is much.
+#[derive(Default)]
+pub(super) struct Holding(Option<Held>);
+
+impl Holding {
+    /// What is less is part of the connection.
+    const LITTLE: usize = 4096;
+
+    fn is_now(&mut self, bytes: usize, held: impl FnOnce() -> Held) -> Result<(), AddressFull> {
+        if bytes <= Self::LITTLE && self.0.is_none() {
+            return Ok(());
+        }
+        self.0.get_or_insert_with(held).change(bytes)
+    }
 }
 
 impl Exchange {
@@ -30,7 +47,7 @@ impl Exchange {
             node.refused("client_address");
             respond::closing(respond::text(StatusCode::BAD_REQUEST, format!("{unknown}.\n")))
         })?;
-        Ok(Self { node, request, client, session: session.to_owned(), cors })
+        Ok(Self { node, request, client, session: session.to_owned(), cors, holding: Holding::default() })
     }
 
     pub(super) fn query(&self) -> &str {
@@ -98,18 +115,38 @@ impl Exchange {
     /// Reads the body, within the endpoint's limits of size and time; a body that announces too much is not read at all.
     pub(super) async fn body(&mut self) -> Result<Bytes, Response> {
         let limits = &self.node.settings.limits;
-        let body = read_body(&mut self.request, limits.max_body_bytes, limits.body_timeout).await;
+        let body = IncomingBody::of(&mut self.request);
+        let (node, request, client, holding) = (&self.node, &self.request, self.client, &mut self.holding);
+        let has_room = |bytes| holding.is_now(bytes, || held_by(node, request, client)).is_ok();
+        let body = body.read(limits.max_body_bytes, limits.body_timeout, has_room).await;
         body.map_err(|error| match error {
             BodyError::TooLarge => self.refuse("body_too_big", StatusCode::PAYLOAD_TOO_LARGE, "Body too big."),
             BodyError::Broken => self.refuse("body_broken", StatusCode::BAD_REQUEST, "Body cut off."),
             BodyError::Slow => self.refuse("body_slow", StatusCode::REQUEST_TIMEOUT, "Body too slow."),
+            BodyError::NoRoom => self.no_room(),
         })
+    }
+
+    /// Charges the client's address for what the request has become, in the place of its body.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), Response> {
+        let (node, request, client) = (&self.node, &self.request, self.client);
+        self.holding.is_now(bytes, || held_by(node, request, client)).map_err(|AddressFull| self.no_room())
+    }
+
+    /// The client's address holds too much for this request.
+    pub(super) fn no_room(&self) -> Response {
+        let text = "Too much of this address waits already.";
+        let mut response = self.refuse("address_full", StatusCode::SERVICE_UNAVAILABLE, text);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        response
     }
 
     /// Reads the body of a request that should have none, to its end: only behind it does hyper notice that a waiting
     /// client has left.
     pub(super) async fn discard_body(&mut self) -> Result<(), Response> {
-        self.body().await.map(drop)
+        self.body().await?;
+        self.holding = Holding::default();
+        Ok(())
     }
 
     /// Refuses a request whose body was not read to its end, so that the connection cannot be used again.
@@ -122,8 +159,21 @@ impl Exchange {
     pub(super) fn unavailable(&self, error: OpenError) -> Response {
         self.node.refused(match error {
             OpenError::Full => "sessions_full",
+            OpenError::AddressFull => "address_full",
             OpenError::Draining => "draining",
         });
-        self.finish(respond::unavailable())
+        let text = match error {
+            OpenError::AddressFull => "This address has as many sessions as it may.\n",
+            OpenError::Full | OpenError::Draining => "No more sessions now.\n",
+        };
+        self.finish(respond::unavailable(text))
+    }
+}
+
+/// Who is charged for what a request holds: its address, unless its user is known.
+fn held_by(node: &Node, request: &Request, client: IpAddr) -> Held {
+    match request.data::<Principal>() {
+        Some(_) => Held::nobody_s(),
+        None => node.addresses.hold(client),
     }
 }

@@ -3,10 +3,11 @@
 use crate::policy::{Origin, OwnHosts, TrustedProxies, UnknownClient, host_name};
 use bytes::Bytes;
 use http::header;
-use poem::Request;
-use poem::error::ReadBodyError;
+use poem::{Body, Request};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
+use tokio_stream::StreamExt;
 
 /// Why a body was not read to its end.
 pub(crate) enum BodyError {
@@ -14,6 +15,8 @@ pub(crate) enum BodyError {
     /// It was cut off, or is not what its framing says.
     Broken,
     Slow,
+    /// There is no memory for it.
+    NoRoom,
 }
 
 /// Data of a request whose server answers to the name in its `Host` field.
@@ -22,16 +25,55 @@ pub(crate) struct HostIsOwn;
 
 /// Reads a body of at most so many bytes, in at most this time; one that announces too much is not read at all.
 pub(crate) async fn read_body(request: &mut Request, max_bytes: usize, within: Duration) -> Result<Bytes, BodyError> {
-    let announced = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > max_bytes) {
-        return Err(BodyError::TooLarge);
+    IncomingBody::of(request).read(max_bytes, within, |_| true).await
+}
+
+/// A request's body that is to be read.
+pub(super) struct IncomingBody {
+    body: Body,
+    announced: Option<usize>,
+}
+
+impl IncomingBody {
+    pub(super) fn of(request: &mut Request) -> Self {
+        let announced = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        Self { body: request.take_body(), announced }
     }
-    match tokio::time::timeout(within, request.take_body().into_bytes_limit(max_bytes)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(BodyError::TooLarge),
-        Ok(Err(_)) => Err(BodyError::Broken),
-        Err(_) => Err(BodyError::Slow),
+
+    /// Reads it, asking for room as it grows: for how many bytes in all.
+    pub(super) async fn read(
+        self,
+        max_bytes: usize,
+        within: Duration,
+        has_room: impl FnMut(usize) -> bool,
+    ) -> Result<Bytes, BodyError> {
+        if self.announced.is_some_and(|length| length > max_bytes) {
+            return Err(BodyError::TooLarge);
+        }
+        let collecting = collect(self.body, max_bytes, has_room);
+        tokio::time::timeout(within, collecting).await.unwrap_or(Err(BodyError::Slow))
     }
+}
+
+/// Room is doubled as bytes come, up to what there may be.
+async fn collect(body: Body, max_bytes: usize, mut has_room: impl FnMut(usize) -> bool) -> Result<Bytes, BodyError> {
+    let (mut pieces, mut collected) = (pin!(body.into_bytes_stream()), Vec::new());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| BodyError::Broken)?;
+        let needed = collected.len() + piece.len();
+        if needed > max_bytes {
+            return Err(BodyError::TooLarge);
+        }
+        if needed > collected.capacity() {
+            let room = needed.max(max_bytes.min(2 * collected.capacity()));
+            if !has_room(room) {
+                return Err(BodyError::NoRoom);
+            }
+            collected.reserve_exact(room - collected.len());
+        }
+        collected.extend_from_slice(&piece);
+    }
+    Ok(collected.into())
 }
 
 /// Where the request comes from: the peer, or what trusted proxies say.

@@ -66,8 +66,8 @@ pub(super) fn forbidden_origin(origin: &str, own: Option<&Origin>) -> Response {
     response
 }
 
-pub(super) fn unavailable() -> Response {
-    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "No more sessions now.\n");
+pub(super) fn unavailable(reason: &'static str) -> Response {
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, reason);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     response
 }

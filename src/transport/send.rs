@@ -25,17 +25,21 @@ async fn send(mut exchange: Exchange, payload: fn(&Exchange, Bytes) -> Bytes, ta
         Ok(body) => payload(&exchange, body),
         Err(response) => return response,
     };
-    let response = deliver(&exchange, body).await.err().unwrap_or(taken);
+    let response = deliver(&mut exchange, body).await.err().unwrap_or(taken);
     exchange.finish(response)
 }
 
 /// What is not handled is not said to be taken: a session that was lost meanwhile is as unknown as one that was lost before.
-async fn deliver(exchange: &Exchange, payload: Bytes) -> Result<(), Response> {
+async fn deliver(exchange: &mut Exchange, payload: Bytes) -> Result<(), Response> {
     let messages = parse_array(payload, exchange.node.settings.limits.max_message_bytes).map_err(refusal)?;
-    match exchange.node.lookup(&exchange.session, exchange.principal()) {
-        Lookup::Found(cell) => exchange.node.deliver(&cell, messages).await.map_err(|Rejected| respond::not_found()),
-        Lookup::Lost | Lookup::Foreign | Lookup::Unknown => Err(respond::not_found()),
-    }
+    exchange.hold(messages.held())?;
+    let Lookup::Found(cell) = exchange.node.lookup(&exchange.session, exchange.principal()) else {
+        return Err(respond::not_found());
+    };
+    exchange.node.deliver(&cell, messages).await.map_err(|rejected| match rejected {
+        Rejected::Closed => respond::not_found(),
+        Rejected::AddressFull => exchange.no_room(),
+    })
 }
 
 fn refusal(error: PayloadError) -> Response {

@@ -37,9 +37,11 @@ fn open(exchange: Exchange, transport: Transport) -> Response {
         Ok(key) => key,
         Err(refusal) => return respond::closing(refusal),
     };
-    if let Err(error) = exchange.node.is_full_or_draining() {
-        return respond::closing(exchange.unavailable(error));
-    }
+    let mut opening = exchange.opening(transport);
+    let tenant = match exchange.node.admit(&opening) {
+        Ok(tenant) => tenant,
+        Err(error) => return respond::closing(exchange.unavailable(error)),
+    };
     let Some(upgraded) = upgrade::take(&exchange.request) else {
         return respond::closing(bad_request("This connection cannot be upgraded.\n"));
     };
@@ -48,15 +50,12 @@ fn open(exchange: Exchange, transport: Transport) -> Response {
         sockjs: transport == Transport::Websocket,
         deflate: agreed.deflate.map(|deflate| Window::at_most(deflate.server_window_bits())),
     };
-    let mut opening = exchange.opening(transport);
     opening.protocol = agreed.protocol.as_deref().map(Into::into);
     let decoder = decoder(&exchange.node, agreed.compression());
     let sockjs = kind.sockjs;
-    exchange.node.upgrade(
-        opening,
-        kind,
-        async move { Some(SocketInput { upgraded: upgraded.await?, decoder, sockjs }) },
-    );
+    exchange.node.upgrade((opening, tenant), kind, async move {
+        Some(SocketInput { upgraded: upgraded.await?, decoder, sockjs })
+    });
     agreed.response(&key)
 }
 

@@ -5,7 +5,9 @@ use crate::support::client::Client;
 use crate::support::client::http::{Answer, ask};
 use crate::support::stomp::StompClient;
 use byway::broker::{BrokerSettings, HistorySettings, PresenceSettings};
-use byway::policy::{ActionSetting, AuthError, Authenticator, Credentials, Identity, RuleSettings, Rules, Who};
+use byway::policy::{
+    ActionSetting, AuthError, Authenticator, Credentials, Identity, RateSettings, RuleSettings, Rules, Who,
+};
 use byway::server::{
     ApiKeySettings, ApiSettings, Application, Connections, Health, KeyHash, Mounted, Permission, ServerSettings, Site,
 };
@@ -45,7 +47,7 @@ impl Authenticator for Nobody {
 }
 
 fn mounted(name: &str, path: &str, application: Application) -> Mounted {
-    mounted_with(name, path, application, Stomp::new().authenticator(ByLogin))
+    mounted_with(name, path, application, Stomp::new().rates(RateSettings::unlimited()).authenticator(ByLogin))
 }
 
 fn mounted_with(name: &str, path: &str, application: Application, stomp: Stomp) -> Mounted {
@@ -81,7 +83,7 @@ impl Stage {
             RuleSettings::allow(Who::ANYONE, ActionSetting::Any, "/**"),
         ];
         let rules = Rules::new(&rules).expect("the test's rules are valid");
-        let stomp = Stomp::new().authenticator(Nobody).authorizer(rules);
+        let stomp = Stomp::new().rates(RateSettings::unlimited()).authenticator(Nobody).authorizer(rules);
         Self::of(
             vec![mounted_with("main", "/e", Application::Stomp, stomp), mounted("chat", "/chat", Application::Chat)],
             |_| {},

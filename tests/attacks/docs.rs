@@ -20,6 +20,7 @@ const SOURCES: &[&str] = &[
     include_str!("s_shares.rs"),
     include_str!("w_frames.rs"),
     include_str!("w_peers.rs"),
+    include_str!("x_strangers.rs"),
     // Rows that need no server.
     include_str!("../stomp/client_frames.rs"),
     include_str!("../stomp/limits.rs"),
@@ -35,7 +36,7 @@ const SOURCES: &[&str] = &[
 fn is_test(word: &str) -> bool {
     let row = word.split('_').next().unwrap_or_default();
     let (letter, number) = row.split_at_checked(1).unwrap_or_default();
-    ["h", "w", "p", "s", "j", "r", "o"].contains(&letter) && number.parse::<u8>().is_ok() && word.contains('_')
+    ["h", "w", "p", "s", "j", "r", "o", "x"].contains(&letter) && number.parse::<u8>().is_ok() && word.contains('_')
 }
 
 #[test]

@@ -210,7 +210,11 @@ fn p9_twenty_thousand_abandoned_sessions_are_gone_within_the_delay_and_their_mem
         "true",
         async {
             let delay = Duration::from_secs(1);
-            let target = Target::with(|_, settings| settings.session.disconnect_delay = delay).await;
+            let target = Target::with(|_, settings| {
+                settings.session.disconnect_delay = delay;
+                settings.limits.max_sessions_per_address = settings.limits.max_sessions;
+            })
+            .await;
             leaves_nothing_behind(async |round| {
                 abandon_many(&target, round).await;
                 target.is_empty().await;

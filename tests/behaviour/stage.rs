@@ -2,6 +2,7 @@
 
 use crate::support::TestServer;
 use crate::support::client::{Client, Kind, kind};
+use byway::policy::RateSettings;
 use byway::server::ServerSettings;
 use byway::{Byway, Disconnect, Handler, Message, Principal, SessionHandle, Settings, Transport};
 use futures_util::future::BoxFuture;
@@ -129,7 +130,11 @@ impl Plan {
 
     /// The endpoint, and what its application tells, for a server of the test's own making.
     pub fn byway(self) -> (Byway, UnboundedReceiver<Told>) {
-        (Byway::new(self.settings, self.app).expect("the test's settings are valid"), self.told)
+        (
+            Byway::with_rates(self.settings, &RateSettings::unlimited(), self.app)
+                .expect("the test's settings are valid"),
+            self.told,
+        )
     }
 
     pub fn start(self) -> Stage {

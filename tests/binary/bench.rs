@@ -218,3 +218,19 @@ fn what_cannot_be_loaded_is_said_before_anything_is_sent() {
         assert!(ended == code && err.contains(expected), "{arguments:?}: {ended} {err}");
     }
 }
+
+/// All of it from one address without an account. Nothing of it is held up.
+#[test]
+fn the_load_of_the_readme_stays_within_the_defaults() {
+    let byway = Byway::start(&[]);
+    let url = format!("http://{}/stomp", byway.address);
+    let arguments =
+        ["bench", "--url", &url, "--subscribers", "1000", "--rate", "50", "--duration", "2s", "--warmup", "1s"];
+    let (code, out, err) = run(&Folder::new(), &[&arguments[..], &["--wait", "60s", "--json"]].concat(), &[]);
+    let report: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
+    assert_eq!((code, &report["sessions"]["connected"]), (0, &json!(1000)), "{report}");
+    let metrics = crate::client::get(&byway.address, "/metrics").body;
+    let hits = metrics.lines().filter(|line| line.starts_with("byway_limit_hits_total{endpoint=\"stomp\""));
+    assert!(hits.clone().count() > 0 && hits.clone().all(|line| line.ends_with(" 0")), "{}", hits.collect::<String>());
+    assert!(metrics.contains("\nbyway_connections_refused_total 0\n"), "{metrics}");
+}

@@ -153,3 +153,28 @@ fn every_configuration_in_the_documentation_can_be_copied() {
     }
     assert!(files > 10, "{files}");
 }
+
+/// As in a container that has so little.
+#[test]
+fn with_little_memory_the_defaults_are_smaller_and_what_was_set_stays() {
+    let folder = Folder::new()
+        .with("byway.toml", "broker.max_queue_bytes = 100000000\n[endpoints.mine]\npath = \"/mine\"\napp = \"stomp\"");
+    let limited = |arguments: &str| {
+        let script = format!("ulimit -v 1048576; exec \"$0\" {arguments}");
+        let mut command = folder.byway(&[], &[]);
+        let byway = command.get_program().to_owned();
+        command = std::process::Command::new("sh");
+        command.args(["-c", &script]).arg(byway).current_dir(&folder.0);
+        String::from_utf8(command.output().expect("it runs").stdout).expect("text")
+    };
+    let out = limited("check -v");
+    for line in [
+        "server.max_connections = 10737  # default",
+        "broker.max_queue_bytes = 100000000  # byway.toml",
+        "broker.max_history_bytes = 67108864  # default",
+        "endpoints.mine.limits.max_sessions = 25565  # default",
+        "ok",
+    ] {
+        assert!(out.lines().any(|printed| printed == line), "{line} is not in\n{out}");
+    }
+}

@@ -5,6 +5,7 @@ mod bench;
 mod client;
 mod configuration;
 mod identity;
+mod logging;
 mod peers;
 mod process;
 mod serving;

@@ -53,6 +53,12 @@ pub fn run(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> (
     (status.code().expect("an exit code"), text(stdout), text(stderr))
 }
 
+/// The binary, to serve on any free port, with a log that tests can read.
+pub fn command(folder: &Folder, arguments: &[&str]) -> Command {
+    let listen: &[&str] = if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+    folder.byway(&[listen, &["--log-format", "json"], arguments].concat(), &[])
+}
+
 /// A server that serves. It is killed when it is dropped.
 pub struct Byway {
     /// `127.0.0.1:4711`
@@ -72,20 +78,25 @@ impl Byway {
     }
 
     pub fn start_in(folder: Folder, arguments: &[&str]) -> Self {
-        let listen: &[&str] = if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
-        Self::spawn(folder, &[listen, &["--log-format", "json"], arguments].concat())
+        Self::start_logging_to(Stdio::piped(), folder, arguments)
+    }
+
+    /// With another stderr than one that the test reads.
+    pub fn start_logging_to(stderr: Stdio, folder: Folder, arguments: &[&str]) -> Self {
+        let command = command(&folder, arguments);
+        Self::spawn(command, stderr, folder)
     }
 
     /// As a file says, which has to say `server.listen` then.
     pub fn of_file(folder: Folder, file: &str) -> Self {
-        Self::spawn(folder.with("byway.toml", file), &[])
+        let folder = folder.with("byway.toml", file);
+        Self::spawn(folder.byway(&[], &[]), Stdio::piped(), folder)
     }
 
-    fn spawn(folder: Folder, arguments: &[&str]) -> Self {
-        let mut command = folder.byway(arguments, &[]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    fn spawn(mut command: Command, stderr: Stdio, folder: Folder) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("it starts");
         let out = lines(child.stdout.take().expect("piped"));
-        let log = lines(child.stderr.take().expect("piped"));
+        let log = child.stderr.take().map_or_else(|| channel().1, lines);
         let table = until(&out, |line| line.contains("Ctrl-C stops")).join("\n");
         let address = table.split("://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").to_owned();
         Self { address, table, child, out, log, _folder: folder }

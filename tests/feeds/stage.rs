@@ -8,7 +8,7 @@ use crate::support::client::http::{Answer, Http};
 use crate::support::gate::{Gate, SlowAuthenticator};
 use byway::broker::{BrokerSettings, HistorySettings, SlowConsumerSettings};
 use byway::messaging::{Messenger, Text};
-use byway::policy::{AnonymousPolicy, AuthSettings, JwtSettings, Minter};
+use byway::policy::{AnonymousPolicy, AuthSettings, JwtSettings, Minter, RateSettings};
 use byway::server::ServerSettings;
 use byway::{Byway, FeedSettings, Principal, SessionHandle, Settings, Stomp, Transport};
 use poem::{EndpointExt, Route};
@@ -40,7 +40,7 @@ pub struct Stage {
 impl Plan {
     pub fn new() -> Self {
         let (settings, feeds) = (Settings::default(), FeedSettings::default());
-        Self { settings, feeds, kept: 100, slow: Vec::new(), stomp: Stomp::new() }
+        Self { settings, feeds, kept: 100, slow: Vec::new(), stomp: Stomp::new().rates(RateSettings::unlimited()) }
     }
 
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {

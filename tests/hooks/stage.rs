@@ -7,7 +7,7 @@ use crate::support::stage::auth;
 use crate::support::stomp::StompClient;
 use byway::hooks::{HookSettings, HookStats, Hooks};
 use byway::messaging::{Messages, MessagingSettings, Messenger};
-use byway::policy::{AnonymousPolicy, AuthSettings, Rules};
+use byway::policy::{AnonymousPolicy, AuthSettings, RateSettings, Rules};
 use byway::server::{Health, Server, ServerSettings, Site, Stopped};
 use byway::{Byway, DestinationPattern, Settings, Stomp, Transport};
 use poem::Route;
@@ -78,6 +78,7 @@ impl Plan {
         let on = hooks.on("main", MessagingSettings::default().app_prefix);
         let first = self.auth.load().expect("the test's settings are valid");
         let stomp = Stomp::new()
+            .rates(RateSettings::unlimited())
             .authenticator(on.authenticator(first, self.auth.anonymous))
             .authorizer(on.authorizer(self.rules))
             .failures_per_minute(3)

@@ -99,3 +99,27 @@ async fn sessions_are_as_many_as_the_file_says() {
     let _one = stage.client(Transport::RawWebsocket).open().await;
     assert_eq!(stage.post("/e/000/s/xhr", "").await.status(), 503);
 }
+
+#[tokio::test]
+async fn sessions_of_one_address_are_as_many_as_the_file_says() {
+    let stage: Stage = echo("endpoints.e.limits.max_sessions_per_address = 1");
+    let _one = stage.client(Transport::RawWebsocket).open().await;
+    assert_eq!(stage.post("/e/000/s/xhr", "").await.status(), 503);
+}
+
+#[tokio::test]
+async fn sessions_before_connect_of_one_address_are_as_many_as_the_file_says() {
+    let stage = stomp("endpoints.e.limits.max_unconnected_per_address = 1");
+    stage.connect().await.settle().await;
+    let _one = stage.open().await;
+    assert_eq!(stage.post("/e/000/s/xhr", "").await.status(), 503);
+}
+
+#[tokio::test]
+async fn an_address_holds_no_more_unfinished_bytes_than_the_file_says() {
+    let stage = echo("endpoints.e.limits.max_held_bytes_per_address = 4096");
+    stage.post("/e/000/s/xhr", "").await;
+    let message = |bytes: usize| format!("[\"{}\"]", "x".repeat(bytes));
+    assert_eq!(stage.post("/e/000/s/xhr_send", &message(3000)).await.status(), 204);
+    assert_eq!(stage.post("/e/000/s/xhr_send", &message(30_000)).await.status(), 503);
+}

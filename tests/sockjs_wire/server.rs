@@ -2,6 +2,7 @@
 
 use crate::support::TestServer;
 use crate::support::client::http::{self, Answer, Head, Http};
+use byway::policy::RateSettings;
 use byway::server::ServerSettings;
 use byway::{Byway, Handler, Message, SessionHandle, Settings, Transport};
 use poem::Route;
@@ -49,7 +50,7 @@ fn settings() -> Settings {
 fn byway(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Byway {
     let mut settings = settings();
     change(&mut settings);
-    Byway::new(settings, handler).unwrap()
+    Byway::with_rates(settings, &RateSettings::unlimited(), handler).unwrap()
 }
 
 /// `/echo`, `/close`, `/quick` (an echo with quick heartbeats), `/disabled_websocket_echo`, `/cookie_needed_echo`, and

@@ -149,8 +149,9 @@ fn s9_frames_of_all_transactions_are_counted_together() {
 
 #[test]
 fn s9_bytes_of_transactions_are_counted_with_their_heads_and_given_back_at_the_end() {
-    // The NUL is not counted.
-    let settings = StompSettings { max_transaction_bytes: 2 * (SEND.len() - 1), ..StompSettings::default() };
+    // The NUL is not counted; the frame is, and its header beside `transaction`, whatever they hold.
+    let cost = SEND.len() - 1 + 64 + 256;
+    let settings = StompSettings { max_transaction_bytes: 2 * cost, ..StompSettings::default() };
     let (begin, abort) = (begin("t"), "ABORT\ntransaction:t\n\n\0".to_owned());
     let full = [begin, SEND.to_owned(), SEND.to_owned()];
     assert_eq!(limited(settings.clone(), &full), None);
@@ -158,4 +159,16 @@ fn s9_bytes_of_transactions_are_counted_with_their_heads_and_given_back_at_the_e
     assert_eq!(limited(settings.clone(), &again), None);
     let over = [&full[..], &[SEND.to_owned()]].concat();
     assert_eq!(limited(settings, &over), Some(Disconnect::STOMP_LIMIT));
+}
+
+/// Many small headers take more memory than bytes: they are counted by what they cost.
+#[test]
+fn s9_frames_of_many_empty_headers_fill_a_transaction_sooner_than_their_bytes_would() {
+    let names: String = (0..55).map(|n| format!("{n}:\n")).collect();
+    let send = format!("SEND\ndestination:/a\ntransaction:t\n{names}\n\0");
+    let fits = 1 + (1 << 20) / (send.len() + 56 * 64 + 256);
+    let all = |count| std::iter::once(begin("t")).chain(std::iter::repeat_n(send.clone(), count)).collect::<Vec<_>>();
+    assert!(fits < 300, "of 1,000 frames, {fits} fit");
+    assert_eq!(limited(StompSettings::default(), &all(fits - 1)), None);
+    assert_eq!(limited(StompSettings::default(), &all(fits + 1)), Some(Disconnect::STOMP_LIMIT));
 }

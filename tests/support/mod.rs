@@ -10,6 +10,7 @@ pub mod stage;
 pub mod stomp;
 pub mod tls;
 
+use byway::policy::RateSettings;
 use byway::server::{Server, ServerSettings, Stopped};
 use byway::{Byway, Handler, Settings};
 use poem::listener::{Acceptor, Listener, TcpListener};
@@ -39,7 +40,8 @@ impl TestServer {
     }
 
     pub async fn start_with(server: ServerSettings, settings: Settings, handler: impl Handler) -> Self {
-        let byway = Byway::new(settings, handler).expect("the test's settings are valid");
+        let byway =
+            Byway::with_rates(settings, &RateSettings::unlimited(), handler).expect("the test's settings are valid");
         let routes = Route::new().nest("/e", byway.endpoint());
         Self::serve(server, byway, routes)
     }

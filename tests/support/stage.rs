@@ -6,7 +6,7 @@ use super::gate::{Gate, SlowAuthenticator};
 use super::stomp::StompClient;
 use byway::broker::BrokerSettings;
 use byway::messaging::{Event, Messages, MessagingSettings, Messenger, Refusals};
-use byway::policy::{AnonymousPolicy, AuthSettings, JwtSettings, Minter};
+use byway::policy::{AnonymousPolicy, AuthSettings, JwtSettings, Minter, RateSettings};
 use byway::protocol::stomp::StompSettings;
 use byway::server::ServerSettings;
 use byway::{Byway, Disconnect, Settings, Stomp, Transport};
@@ -39,7 +39,14 @@ impl Plan {
         let mut settings = Settings::default();
         settings.session.disconnect_delay = Duration::from_secs(60);
         let (frames, broker) = (StompSettings::default(), BrokerSettings::default());
-        Self { row, settings, frames, broker, stomp: Stomp::new(), messages: Messages::new() }
+        Self {
+            row,
+            settings,
+            frames,
+            broker,
+            stomp: Stomp::new().rates(RateSettings::unlimited()),
+            messages: Messages::new(),
+        }
     }
 
     pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {

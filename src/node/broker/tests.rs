@@ -4,6 +4,7 @@ use super::{Broker, Form, Listening, Place, Step};
 use crate::broker::{BrokerSettings, Gap, HistorySettings, Offset, PresenceSettings};
 use crate::messaging::{HistoryPage, HistoryQuery, OccupancyListeners, PublishError};
 use crate::model::{Destination, DestinationPattern, Message, Publication, SessionId, Transport};
+use crate::node::addresses::Addresses;
 use crate::node::cell::{Cell, Identity};
 use crate::node::feed::FeedForm;
 use crate::node::hub::Hub;
@@ -67,7 +68,7 @@ fn form(slot: usize) -> Form {
 fn session(byway: &Byway) -> Arc<Cell> {
     let (id, remote) = (SessionId(1), Ipv4Addr::LOCALHOST.into());
     let who = Identity { id, transport: Transport::FeedLines, principal: None, remote, protocol: None, name: None };
-    byway.0.open_cell(who, Arc::new(Settings::default().session), None)
+    byway.0.open_cell((who, Addresses::known_user()), Arc::new(Settings::default().session), None)
 }
 
 /// The next record that has this in it.

@@ -10,14 +10,16 @@ use super::speaker::FeedSpeaker;
 use crate::broker::Kind;
 use crate::messaging::{AddressError, Client, ClientInfo, Event, Inbound, SubscribeAddress};
 use crate::model::{DestinationPattern, Disconnect, Headers, Principal, Secret, SessionId, Transport};
+use crate::node::addresses::Tenant;
 use crate::node::broker::Place;
 use crate::node::byway::Node;
 use crate::node::cell::{Cell, Identity};
+use crate::node::charge::Excess;
 use crate::node::driver::{Input, drive};
 use crate::node::receiver::Receiver;
-use crate::node::stomp::{Denied, Excess, Shared, Shown, time_left};
+use crate::node::stomp::{Denied, Shared, Shown, time_left};
 use crate::node::{self, now};
-use crate::policy::{self, AuthError, Decision, SessionRate, is_ticket};
+use crate::policy::{self, AuthError, Decision, Sent, SessionRate, is_ticket};
 use crate::session::{Deadline, Ending, SessionSettings, Take};
 use http::HeaderMap;
 use std::collections::VecDeque;
@@ -86,10 +88,11 @@ impl Feeds {
         let (since, wait, tells_beginning) = (since(&request), request.wait, request.tells_beginning);
         let (destinations, beginning) = (request.destinations.clone(), request.beginning.clone());
         let Admitted { client, identity, sources } = self.admit(node, request).await?;
-        node.is_full_or_draining()?;
+        let tenant = node.admit_from(client.remote_addr(), client.principal().is_some(), false)?;
         self.shared.users.connected(&client)?;
         let ending = self.ending(client.transport(), &identity, wait);
-        let feed = self.start(node, &client, (identity, ending), (destinations, sources), (since, beginning))?;
+        let feed =
+            self.start(node, (&client, tenant), (identity, ending), (destinations, sources), (since, beginning))?;
         Ok(Feed { tells_beginning, ..feed })
     }
 
@@ -143,7 +146,7 @@ impl Feeds {
 
     /// A feed counts as one message: so those who open many, or poll often, are slowed down.
     async fn charge(&self, client: &Client) -> Result<(), FeedRefusal> {
-        let charged = self.shared.charge(client, &SessionRate::default(), None, 0).await;
+        let charged = self.shared.charge(client, &SessionRate::default(), Sent::Message, 0).await;
         charged.map_err(|Excess { limit, retry_after }| {
             FeedRefusal::too_many(format!("the limit {limit} is reached"), retry_after.unwrap_or(self.settings.retry))
         })
@@ -201,12 +204,12 @@ impl Feeds {
     fn start(
         &self,
         node: &Arc<Node>,
-        client: &Client,
+        (client, tenant): (&Client, Tenant),
         (identity, ending): (policy::Identity, Option<Ending>),
         (destinations, sources): (Vec<DestinationPattern>, Vec<Source>),
         (since, beginning): (Option<Positions>, Beginning),
     ) -> Result<Feed, FeedRefusal> {
-        let cell = node.open_cell(who(client), Arc::clone(&self.session), None);
+        let cell = node.open_cell((who(client), tenant), Arc::clone(&self.session), None);
         self.remember(&cell, &identity);
         cell.end_at(Deadline::Authentication, ending);
         let take = if client.transport() == Transport::FeedPoll { Take::All } else { Take::OneByOne };

@@ -54,6 +54,7 @@ impl From<OpenError> for FeedRefusal {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Full => Self::unavailable("sessions_full", "no more sessions now"),
+            OpenError::AddressFull => Self::unavailable("address_full", "this address has as many sessions as it may"),
             OpenError::Draining => Self::unavailable("draining", "the server stops"),
         }
     }

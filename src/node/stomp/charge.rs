@@ -5,52 +5,31 @@ use super::shared::Shared;
 use super::speaker::StompSpeaker;
 use crate::messaging::Client;
 use crate::model::{Destination, Disconnect, Principal};
-use crate::node::now;
-use crate::policy::{AddressKey, RateKeys, SessionRate, Stage, Verdict};
+use crate::node::charge::{Excess, charge};
+use crate::policy::{AddressKey, RateKeys, Sent, SessionRate};
 use crate::protocol::stomp::Failure;
-use std::time::Duration;
-
-/// A client is over a limit.
-pub(in crate::node) struct Excess {
-    /// The limit's name.
-    pub(in crate::node) limit: &'static str,
-    /// When another message may pass; `None` where the session has to end.
-    pub(in crate::node) retry_after: Option<Duration>,
-}
 
 impl Shared {
-    /// Charges a message to all whose limits it counts for. Where these say that it has to wait, it waits here.
+    /// Charges what a client sent to all whose limits it counts for. Where these say that it has to wait, it waits here.
     pub(in crate::node) async fn charge(
         &self,
         client: &Client,
         session: &SessionRate,
-        destination: Option<&Destination>,
+        sent: Sent<'_>,
         bytes: usize,
     ) -> Result<(), Excess> {
         let principal = client.principal();
         let user = principal.as_ref().map(Principal::name);
-        let keys = RateKeys { session, user, address: AddressKey::from(client.remote_addr()), destination };
-        let mut stage = Stage::START;
-        loop {
-            match self.rates.check(&keys, bytes, stage, now()) {
-                Verdict::Pass => return Ok(()),
-                Verdict::Wait { time, then } => {
-                    stage = then;
-                    tokio::time::sleep(time).await;
-                }
-                Verdict::Refuse { limit, retry_after } => {
-                    return Err(Excess { limit, retry_after: Some(retry_after) });
-                }
-                Verdict::Close { limit } => return Err(Excess { limit, retry_after: None }),
-            }
-        }
+        let address = user.is_none().then(|| AddressKey::from(client.remote_addr()));
+        charge(&self.rates, &RateKeys { session, user, address, sent }, bytes).await
     }
 }
 
 impl StompSpeaker {
     /// Charges a frame. While it waits, so does everything behind it: nothing more is read from the client meanwhile.
     pub(super) async fn charge(&self, destination: Option<&Destination>, bytes: usize) -> Result<(), Refusal> {
-        Ok(self.shared.charge(&self.client, &self.rate, destination, bytes).await?)
+        let sent = destination.map_or(Sent::Request, Sent::To);
+        Ok(self.shared.charge(&self.client, &self.rate, sent, bytes).await?)
     }
 }
 

@@ -36,6 +36,7 @@ impl StompSpeaker {
         }
         self.shared.users.connected(&self.client).map_err(|error| Refusal::forbidden(error).fatal())?;
         self.shared.broker.open_account(&session.0, identity.principal.as_ref());
+        session.0.tenant.connected(identity.principal.is_some());
         self.remember(session, &identity)?;
         self.shared.tell(Event::Connected(self.client.clone())).await;
         let user = identity.principal.as_ref().map(Principal::name);

@@ -20,7 +20,6 @@ mod tokens_in_use;
 mod transaction;
 
 pub(in crate::node) use admit::{Denied, Shown, time_left};
-pub(in crate::node) use charge::Excess;
 pub use settings::Stomp;
 pub(in crate::node) use shared::Shared;
 
@@ -54,6 +53,10 @@ impl Language for StompLanguage {
     /// A token that is too long is none; the client is told so when it says CONNECT without another.
     fn token(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Secret> {
         self.shared.tokens.token_from_request(headers, query).ok().flatten()
+    }
+
+    fn awaits_connect(&self) -> bool {
+        true
     }
 
     fn feeds(&self) -> Option<&Feeds> {

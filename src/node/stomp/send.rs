@@ -46,7 +46,14 @@ impl StompSpeaker {
         body: Message,
     ) -> Result<Checked, Refusal> {
         headers.retain(|name| !OWN_HEADERS.contains(&name));
-        let destination = Destination::parse(destination).map_err(AddressError::from)?;
+        let destination = match Destination::parse(destination) {
+            Ok(destination) => destination,
+            // What is wrong counts all the same.
+            Err(error) => {
+                self.charge(None, body.len()).await?;
+                return Err(AddressError::from(error).into());
+            }
+        };
         let publication = Publication { destination, headers, body };
         self.charge(Some(&publication.destination), publication.size()).await?;
         let inbound = Inbound::Send(publication);

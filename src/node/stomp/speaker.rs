@@ -33,6 +33,8 @@ pub(super) struct StompSpeaker {
     pub(super) token_id: Option<ByteString>,
     /// Whether a frame has begun and has not ended.
     partial: bool,
+    /// What of all that the connection holds its client's address is charged.
+    held: u32,
     /// Whether the client has said DISCONNECT. What comes behind it is nobody's.
     parted: bool,
 }
@@ -49,6 +51,7 @@ impl StompSpeaker {
             next_place: 0,
             token_id: None,
             partial: false,
+            held: 0,
             parted: false,
         }
     }
@@ -82,6 +85,19 @@ impl StompSpeaker {
             }
         }
         self.watch_frame(session, frames);
+        if !frames {
+            self.charge_fragment(session).await;
+        }
+        if session.0.tenant.holds(&mut self.held, self.connection.held_bytes()).is_err() {
+            self.fail(session, &address_full());
+        }
+    }
+
+    /// A message that ended no frame, such as an EOL or a piece of one, counts as well.
+    async fn charge_fragment(&mut self, session: &SessionHandle) {
+        if let Err(Refusal::Told(failure) | Refusal::Fatal(failure)) = self.charge(None, 0).await {
+            self.fail(session, &failure);
+        }
     }
 
     async fn carry_out(&mut self, session: &SessionHandle, event: Event) -> Result<(), Refusal> {
@@ -174,6 +190,12 @@ impl StompSpeaker {
         }
         self.partial = partial;
     }
+}
+
+fn address_full() -> Failure {
+    let detail =
+        "Clients of this address have begun frames and transactions that are too large together. Try again later.";
+    Failure::new(Disconnect::ADDRESS_FULL, "Too much unfinished", detail)
 }
 
 fn client(session: &SessionHandle) -> Client {

@@ -1,7 +1,7 @@
 //! One limit: what of whom it counts, and what it says when that is too much.
 
 use super::bucket::{Bucket, Rate};
-use super::{Excess, RateLimits, ScopeSettings, Stage, Verdict};
+use super::{Excess, RateLimits, ScopeSettings, Sent, Stage, Verdict};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -53,6 +53,11 @@ impl Limit {
             Unit::Byte => settings.bytes(),
         };
         Self { name, scope, unit, rate, excess: settings.excess, hits: AtomicU64::new(0) }
+    }
+
+    /// Whether it counts this of an address's.
+    pub fn is_for(&self, sent: Sent<'_>) -> bool {
+        matches!(self.unit, Unit::Byte) || !matches!(sent, Sent::Request)
     }
 
     pub fn is_off(&self) -> bool {

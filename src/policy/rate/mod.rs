@@ -23,10 +23,23 @@ pub struct RateKeys<'a> {
     pub session: &'a SessionRate,
     /// The session's user, if it has one.
     pub user: Option<&'a str>,
-    /// The client's address.
-    pub address: AddressKey,
-    /// Where it goes.
-    pub destination: Option<&'a Destination>,
+    /// The client's address, if no account answers for it.
+    pub address: Option<AddressKey>,
+    /// What it is.
+    pub sent: Sent<'a>,
+}
+
+/// What a client sent.
+#[derive(Debug, Clone, Copy)]
+pub enum Sent<'a> {
+    /// A message to a destination.
+    To(&'a Destination),
+    /// A message to the application.
+    Message,
+    /// Something that is asked of the server, such as a subscription. It is no message of its address's: many clients of one
+    /// ask for much when they come, and nobody else has work with it. Like all that is sent it takes a part of the bytes that
+    /// the address has.
+    Request,
 }
 
 /// What one session has sent: 16 bytes, which live and die with it.
@@ -100,6 +113,9 @@ const TABLE: [(&str, Scope, Unit); 8] = [
     ("destination_bytes", Scope::Destination, Unit::Byte),
 ];
 
+/// How many bytes of its address's whatever is sent takes at least: what is small has its cost as well.
+const LEAST_BYTES: u32 = 1024;
+
 impl RateLimits {
     /// The longest that a message waits for all limits together. One that would have to wait longer is refused instead:
     /// nothing is read from its client meanwhile, and a client that is not heard for longer looks like one that hangs.
@@ -145,6 +161,11 @@ impl RateLimits {
         }
     }
 
+    /// Whether nothing is limited.
+    pub fn are_off(&self) -> bool {
+        self.limits.iter().all(Limit::is_off)
+    }
+
     /// Charges a limit, if it limits anything and the message has what it is for.
     fn take(&self, limit: &Limit, keys: &RateKeys<'_>, bytes: u32, now: u64) -> Result<(), Duration> {
         let take = |buckets: &Buckets| limit.take(buckets, bytes, now);
@@ -152,8 +173,16 @@ impl RateLimits {
             _ if limit.is_off() => Ok(()),
             Scope::Session => take(&keys.session.0),
             Scope::User => keys.user.map_or(Ok(()), |user| self.users.with(user, take)),
-            Scope::Address => self.addresses.with(keys.address, take),
-            Scope::Destination => keys.destination.map_or(Ok(()), |to| self.destinations.with(to, take)),
+            Scope::Address if limit.is_for(keys.sent) => {
+                let bytes = bytes.max(LEAST_BYTES);
+                let take = |buckets: &Buckets| limit.take(buckets, bytes, now);
+                keys.address.map_or(Ok(()), |address| self.addresses.with(address, take))
+            }
+            Scope::Address => Ok(()),
+            Scope::Destination => match keys.sent {
+                Sent::To(destination) => self.destinations.with(destination, take),
+                Sent::Message | Sent::Request => Ok(()),
+            },
         }
     }
 

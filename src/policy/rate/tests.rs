@@ -30,7 +30,7 @@ impl Scene {
     }
 
     fn go_on_as(&self, session: &SessionRate, user: Option<&str>, from: &str, bytes: usize, stage: Stage) -> Verdict {
-        let keys = RateKeys { session, user, address: address(from), destination: None };
+        let keys = RateKeys { session, user, address: Some(address(from)), sent: Sent::Message };
         self.limits.check(&keys, bytes, stage, self.now)
     }
 
@@ -66,15 +66,49 @@ fn ms(milliseconds: u64) -> Duration {
 }
 
 #[test]
-fn nothing_is_limited_by_default() {
-    let scene = Scene::new(RateSettings::default());
+fn nothing_is_limited_where_that_is_said() {
+    let scene = Scene::new(RateSettings::unlimited());
     assert!((0..10_000).all(|_| scene.send_bytes(1 << 20) == Verdict::Pass));
+    assert!(scene.limits.are_off());
+}
+
+#[test]
+fn by_default_a_session_a_user_and_an_address_without_an_account_are_slowed_down() {
+    let scene = Scene::new(RateSettings::default());
+    assert!((0..200).all(|_| scene.wait(100) == ms(0)) && scene.wait(100) == ms(5));
+    let other = SessionRate::default();
+    assert_eq!(waiting(scene.send_as(&other, None, "192.0.2.1", 100)).0, ms(5), "all of an address are one");
+    assert_eq!(scene.send_as(&other, None, "192.0.2.2", 100), Verdict::Pass);
+    let sessions: Vec<_> = (0..5).map(|_| SessionRate::default()).collect();
+    let send = |n: usize| {
+        let keys = RateKeys { session: &sessions[n / 100], user: Some("ada"), address: None, sent: Sent::Message };
+        waiting(scene.limits.check(&keys, 100, Stage::START, scene.now)).0
+    };
+    assert!((0..400).all(|n| send(n) == ms(0)) && send(400) > ms(0));
+}
+
+/// A thousand clients that come at once, each with something to ask.
+#[test]
+fn what_is_asked_of_the_server_is_no_message_of_an_address_and_takes_1_kib_of_its_bytes() {
+    let scene = Scene::new(RateSettings::default());
+    let ask = || {
+        let keys = RateKeys {
+            session: &SessionRate::default(),
+            user: None,
+            address: Some(address("::1")),
+            sent: Sent::Request,
+        };
+        scene.limits.check(&keys, 0, Stage::START, scene.now)
+    };
+    assert!((0..2048).all(|_| ask() == Verdict::Pass));
+    assert!(matches!(ask(), Verdict::Wait { .. }));
+    assert_eq!((scene.hits("address_messages"), scene.hits("address_bytes")), (0, 1));
 }
 
 #[test]
 fn a_burst_passes_and_then_one_message_each_interval_exactly() {
     let session = scope((10, 3), Excess::SlowDown);
-    let mut scene = Scene::new(RateSettings { session, ..RateSettings::default() });
+    let mut scene = Scene::new(RateSettings { session, ..RateSettings::unlimited() });
     assert_eq!([1; 4].map(|bytes| scene.wait(bytes)), [ms(0), ms(0), ms(0), ms(100)]);
     scene.now += ms(100) - Duration::from_nanos(1);
     assert_eq!(scene.wait(1), Duration::from_nanos(1));
@@ -87,7 +121,7 @@ fn a_burst_passes_and_then_one_message_each_interval_exactly() {
 #[test]
 fn bytes_are_limited_beside_messages_and_a_message_larger_than_the_burst_is_paid_for_afterwards() {
     let session = ScopeSettings { bytes_per_second: Some(1000), ..ScopeSettings::default() };
-    let mut scene = Scene::new(RateSettings { session, ..RateSettings::default() });
+    let mut scene = Scene::new(RateSettings { session, ..RateSettings::unlimited() });
     assert_eq!(scene.send_bytes(600), Verdict::Pass);
     assert_eq!([(); 10].map(|()| scene.wait(600)), [ms(200); 10], "what has to wait was not charged for");
     assert_eq!(scene.send_bytes(400), Verdict::Pass);
@@ -104,7 +138,7 @@ fn bytes_are_limited_beside_messages_and_a_message_larger_than_the_burst_is_paid
 fn the_largest_numbers_of_all_limit_as_small_ones_do() {
     let session =
         ScopeSettings { bytes_per_second: Some(1), bytes_burst: Some(u32::MAX), ..scope((1, 1), Excess::Refuse) };
-    let mut scene = Scene::new(RateSettings { session, ..RateSettings::default() });
+    let mut scene = Scene::new(RateSettings { session, ..RateSettings::unlimited() });
     assert_eq!(scene.send_bytes(usize::MAX), Verdict::Pass);
     scene.now += Duration::from_secs(u32::MAX.into()) - ms(1);
     let refused = Verdict::Refuse { limit: "session_bytes", retry_after: ms(1) };
@@ -116,7 +150,7 @@ fn the_largest_numbers_of_all_limit_as_small_ones_do() {
 #[test]
 fn a_message_that_waited_goes_on_behind_the_limits_that_it_has_passed() {
     let session = ScopeSettings { bytes_per_second: Some(1000), ..scope((1, 2), Excess::SlowDown) };
-    let mut scene = Scene::new(RateSettings { session, ..RateSettings::default() });
+    let mut scene = Scene::new(RateSettings { session, ..RateSettings::unlimited() });
     assert_eq!(scene.send_bytes(1000), Verdict::Pass);
     let (time, then) = waiting(scene.send_bytes(100));
     assert_eq!(time, ms(100));
@@ -128,7 +162,7 @@ fn a_message_that_waited_goes_on_behind_the_limits_that_it_has_passed() {
 #[test]
 fn what_would_wait_for_more_than_a_minute_in_all_is_refused() {
     let user = ScopeSettings { bytes_per_second: Some(1), bytes_burst: Some(1), ..ScopeSettings::default() };
-    let mut scene = Scene::new(RateSettings { user, ..RateSettings::default() });
+    let mut scene = Scene::new(RateSettings { user, ..RateSettings::unlimited() });
     let send = |scene: &Scene, bytes, stage| scene.go_on_as(&scene.session, Some("ada"), "::1", bytes, stage);
     let refused = |seconds: u64| Verdict::Refuse { limit: "user_bytes", retry_after: ms(seconds * 1000) };
     assert_eq!(send(&scene, 62, Stage::START), Verdict::Pass);
@@ -144,7 +178,7 @@ fn what_would_wait_for_more_than_a_minute_in_all_is_refused() {
 #[test]
 fn what_is_over_a_limit_waits_or_is_refused_or_ends_the_session() {
     let after_one = |excess| {
-        let scene = Scene::new(RateSettings { session: scope((2, 1), excess), ..RateSettings::default() });
+        let scene = Scene::new(RateSettings { session: scope((2, 1), excess), ..RateSettings::unlimited() });
         assert_eq!(scene.send(), Verdict::Pass);
         scene.send()
     };
@@ -156,7 +190,7 @@ fn what_is_over_a_limit_waits_or_is_refused_or_ends_the_session() {
 
 #[test]
 fn a_dry_run_counts_and_lets_everything_pass() {
-    let settings = RateSettings { dry_run: true, session: scope((1, 1), Excess::Close), ..RateSettings::default() };
+    let settings = RateSettings { dry_run: true, session: scope((1, 1), Excess::Close), ..RateSettings::unlimited() };
     let scene = Scene::new(settings);
     assert!((0..5).all(|_| scene.send() == Verdict::Pass));
     assert_eq!(scene.hits("session_messages"), 4);
@@ -167,7 +201,7 @@ fn a_session_that_waits_for_its_user_s_limit_is_not_charged_again_and_again() {
     let settings = RateSettings {
         session: scope((1, 2), Excess::Close),
         user: scope((1, 1), Excess::SlowDown),
-        ..RateSettings::default()
+        ..RateSettings::unlimited()
     };
     let mut scene = Scene::new(settings);
     let (one, other) = (SessionRate::default(), SessionRate::default());
@@ -188,7 +222,7 @@ fn a_refused_attempt_is_charged_to_the_narrower_limits_and_to_no_wider_one() {
         session: scope((1, 3), Excess::Refuse),
         user: scope((1, 2), Excess::Refuse),
         address: scope((1, 3), Excess::Refuse),
-        ..RateSettings::default()
+        ..RateSettings::unlimited()
     };
     let scene = Scene::new(settings);
     let send = |session, user| scene.send_as(session, Some(user), "192.0.2.1", 1);
@@ -202,7 +236,7 @@ fn a_refused_attempt_is_charged_to_the_narrower_limits_and_to_no_wider_one() {
 
 #[test]
 fn r4_a_new_session_does_not_get_a_user_around_the_user_s_limit() {
-    let scene = Scene::new(RateSettings { user: scope((1, 5), Excess::Refuse), ..RateSettings::default() });
+    let scene = Scene::new(RateSettings { user: scope((1, 5), Excess::Refuse), ..RateSettings::unlimited() });
     let send = |user: &str, from: &str| scene.send_as(&SessionRate::default(), Some(user), from, 1) == Verdict::Pass;
     let passed = (0..20).filter(|n| send("ada", &format!("192.0.2.{n}"))).count();
     assert_eq!(passed, 5);
@@ -212,7 +246,7 @@ fn r4_a_new_session_does_not_get_a_user_around_the_user_s_limit() {
 
 #[test]
 fn r2_all_of_a_64_bit_network_are_one_and_so_are_both_spellings_of_an_ipv4_address() {
-    let scene = Scene::new(RateSettings { address: scope((1, 2), Excess::Refuse), ..RateSettings::default() });
+    let scene = Scene::new(RateSettings { address: scope((1, 2), Excess::Refuse), ..RateSettings::unlimited() });
     let send = |from: &str| scene.send_as(&SessionRate::default(), None, from, 1) == Verdict::Pass;
     assert!(send("2001:db8::1") && send("2001:db8::ffff:ffff:ffff:ffff") && !send("2001:db8::2"));
     assert!(send("2001:db8:0:1::1"));
@@ -221,10 +255,11 @@ fn r2_all_of_a_64_bit_network_are_one_and_so_are_both_spellings_of_an_ipv4_addre
 
 #[test]
 fn all_that_is_sent_to_one_destination_is_counted_together() {
-    let scene = Scene::new(RateSettings { destination: scope((1, 2), Excess::Refuse), ..RateSettings::default() });
+    let scene = Scene::new(RateSettings { destination: scope((1, 2), Excess::Refuse), ..RateSettings::unlimited() });
     let send = |to: &str| {
         let (session, destination) = (SessionRate::default(), Destination::parse(to.to_owned()).unwrap());
-        let keys = RateKeys { session: &session, user: None, address: address("::1"), destination: Some(&destination) };
+        let keys =
+            RateKeys { session: &session, user: None, address: Some(address("::1")), sent: Sent::To(&destination) };
         scene.limits.check(&keys, 1, Stage::START, scene.now) == Verdict::Pass
     };
     assert!(send("/topic/a") && send("/topic/a") && !send("/topic/a") && send("/topic/b"));
@@ -248,7 +283,7 @@ fn r3_a_million_keys_stay_within_64_mb_share_a_bucket_beyond_the_limit_and_are_f
 
 #[test]
 fn whoever_comes_too_late_is_limited_together_with_the_others() {
-    let settings = RateSettings { max_keys: 1, user: scope((1, 3), Excess::Refuse), ..RateSettings::default() };
+    let settings = RateSettings { max_keys: 1, user: scope((1, 3), Excess::Refuse), ..RateSettings::unlimited() };
     let mut scene = Scene::new(settings);
     let send =
         |scene: &Scene, n: u32| scene.send_as(&SessionRate::default(), Some(&n.to_string()), "::1", 1) == Verdict::Pass;
@@ -290,19 +325,22 @@ fn j8_the_eleventh_failure_in_a_minute_is_refused_and_others_are_not() {
 fn limits_that_cannot_be_right_are_refused_with_their_key() {
     let off = ScopeSettings::default;
     for (key, settings) in [
-        ("rates.max_keys", RateSettings { max_keys: 0, ..RateSettings::default() }),
+        ("rates.max_keys", RateSettings { max_keys: 0, ..RateSettings::unlimited() }),
         (
             "rates.session.messages_per_second",
-            RateSettings { session: scope((0, 1), Excess::Close), ..Default::default() },
+            RateSettings { session: scope((0, 1), Excess::Close), ..RateSettings::unlimited() },
         ),
-        ("rates.user.messages_burst", RateSettings { user: scope((1, 0), Excess::Close), ..Default::default() }),
+        ("rates.user.messages_burst", RateSettings { user: scope((1, 0), Excess::Close), ..RateSettings::unlimited() }),
         (
             "rates.address.bytes_burst",
-            RateSettings { address: ScopeSettings { bytes_burst: Some(1), ..off() }, ..Default::default() },
+            RateSettings { address: ScopeSettings { bytes_burst: Some(1), ..off() }, ..RateSettings::unlimited() },
         ),
         (
             "rates.destination.messages_burst",
-            RateSettings { destination: ScopeSettings { messages_burst: Some(1), ..off() }, ..Default::default() },
+            RateSettings {
+                destination: ScopeSettings { messages_burst: Some(1), ..off() },
+                ..RateSettings::unlimited()
+            },
         ),
     ] {
         assert_eq!(settings.validate().unwrap_err().key, key);

@@ -39,6 +39,8 @@ pub struct Connection {
     answers_in_binary: bool,
     /// The ids that are taken, sorted. Most clients have one or two, and every session pays for the room.
     subscriptions: Vec<(SubscriptionId, Held)>,
+    /// What their ids take.
+    id_bytes: usize,
     transactions: Transactions,
 }
 
@@ -66,6 +68,7 @@ impl Connection {
             state: State::Fresh,
             answers_in_binary: false,
             subscriptions: Vec::new(),
+            id_bytes: 0,
             transactions: Transactions::default(),
         }
     }
@@ -133,6 +136,12 @@ impl Connection {
     /// True between the first byte of a frame and its last.
     pub fn is_partial(&self) -> bool {
         self.decoder.is_partial()
+    }
+
+    /// How many bytes the connection holds of what its client has not ended: a frame, transactions, and the ids of
+    /// subscriptions.
+    pub fn held_bytes(&self) -> usize {
+        self.decoder.held_bytes() + self.transactions.bytes() + self.id_bytes
     }
 
     /// The frame in the kind of message that the client speaks. It shares the content.
@@ -225,9 +234,9 @@ impl Connection {
         let Some(transaction) = frame.headers.remove("transaction") else {
             return Ok(Some(Event::Action(read_action(frame, version, receipt)?)));
         };
-        let len = frame.len;
+        let cost = frame.cost();
         let action = read_action(frame, version, None)?;
-        self.transactions.add(&transaction, action, len, &self.settings)?;
+        self.transactions.add(&transaction, action, cost, &self.settings)?;
         Ok(receipt.map(Event::Receipt))
     }
 
@@ -262,6 +271,7 @@ impl Connection {
         if self.subscriptions.is_empty() {
             self.subscriptions.reserve_exact(1);
         }
+        self.id_bytes += id_cost(&id);
         self.subscriptions.insert(at, (id, Held::Taken));
     }
 
@@ -270,9 +280,14 @@ impl Connection {
     fn free_id(&mut self, id: &SubscriptionId) -> Result<(), Failure> {
         let unknown = |_| Failure::sequence("Unknown subscription", "UNSUBSCRIBE names a subscription that there is.");
         let at = self.find(id).map_err(|at| unknown(at).harmless())?;
-        self.subscriptions.remove(at);
+        self.id_bytes -= id_cost(&self.subscriptions.remove(at).0);
         Ok(())
     }
+}
+
+/// An id is kept here and by whoever hands out the subscription's messages.
+fn id_cost(id: &SubscriptionId) -> usize {
+    2 * (size_of::<SubscriptionId>() + id.as_text().len())
 }
 
 /// What became of a subscription.

@@ -1,5 +1,5 @@
 use super::head::{self, Body, Head, Scan};
-use super::{DecodeError, Frame, StompSettings, Version};
+use super::{DecodeError, Frame, StompSettings, Version, frame};
 use crate::model::Message;
 use bytes::{Buf, Bytes};
 use bytestring::ByteString;
@@ -93,6 +93,12 @@ impl Decoder {
     /// has sent so far in memory for ever.
     pub fn is_partial(&self) -> bool {
         self.head.is_some() || !self.carry.is_empty()
+    }
+
+    /// How many bytes it holds of what is not whole yet.
+    pub fn held_bytes(&self) -> usize {
+        let head = self.head.as_ref().map_or(0, |head| frame::cost(head.len, &head.headers));
+        self.input.len() + self.carry.capacity() + head
     }
 
     fn fail(&mut self, error: DecodeError) {

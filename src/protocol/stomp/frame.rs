@@ -1,5 +1,6 @@
 use super::{Headers, Version};
 use crate::model::Message;
+use bytestring::ByteString;
 
 /// What a client can ask for (STOMP 1.2, "Client Frames").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,4 +57,20 @@ pub struct Frame {
     pub body: Message,
     /// Bytes of head and body as they came.
     pub len: usize,
+}
+
+/// What a header takes beside its bytes, and a frame beside those and its headers.
+const HEADER_COST: usize = size_of::<(ByteString, ByteString)>();
+const FRAME_COST: usize = 256;
+
+impl Frame {
+    /// What it takes in memory, in bytes: more than came where it has many small headers.
+    pub(super) fn cost(&self) -> usize {
+        cost(self.len, &self.headers)
+    }
+}
+
+/// The same of `len` bytes with these headers.
+pub(super) fn cost(len: usize, headers: &Headers) -> usize {
+    len + headers.len() * HEADER_COST + FRAME_COST
 }

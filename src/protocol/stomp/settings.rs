@@ -42,7 +42,8 @@ pub struct StompSettings {
     pub max_subscriptions: usize,
     /// How many transactions may be open on a connection. Default 10.
     pub max_transactions: usize,
-    /// Bytes of frames that all open transactions of a connection may hold together. Default 1 MiB.
+    /// Bytes that the frames of all open transactions of a connection may take in memory together: 64 for each header and 256
+    /// for each frame beside what came. Default 1 MiB.
     pub max_transaction_bytes: usize,
     /// How many frames all open transactions of a connection may hold together. Default 1,000.
     pub max_transaction_frames: usize,

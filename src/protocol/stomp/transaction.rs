@@ -35,7 +35,12 @@ impl Transactions {
         Ok(())
     }
 
-    /// Keeps what a frame of `len` bytes asked for until the transaction ends.
+    /// What all of them hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Keeps what a frame asked for that takes `cost` bytes of memory, until the transaction ends.
     ///
     /// # Errors
     /// When there is no such transaction, or no room.
@@ -43,17 +48,17 @@ impl Transactions {
         &mut self,
         id: &ByteString,
         action: Action,
-        len: usize,
+        cost: usize,
         settings: &StompSettings,
     ) -> Result<(), Failure> {
         let at = self.find(id).ok_or_else(unknown)?;
-        if self.frames >= settings.max_transaction_frames || self.bytes + len > settings.max_transaction_bytes {
+        if self.frames >= settings.max_transaction_frames || self.bytes + cost > settings.max_transaction_bytes {
             return Err(Failure::limit("Transactions too large", "Commit smaller transactions."));
         }
-        (self.frames, self.bytes) = (self.frames + 1, self.bytes + len);
+        (self.frames, self.bytes) = (self.frames + 1, self.bytes + cost);
         let transaction = &mut self.open[at];
         transaction.actions.push(action);
-        transaction.bytes += len;
+        transaction.bytes += cost;
         Ok(())
     }
 

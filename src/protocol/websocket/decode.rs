@@ -84,6 +84,12 @@ impl Decoder {
         self.compression == Compression::Deflate
     }
 
+    /// How many bytes it holds of what is not whole yet.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.control.capacity() + self.message.as_ref().map_or(0, |message| message.held_bytes())
+    }
+
     /// Takes what `input` has of one frame.
     fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Event>), Error> {
         let (mut frame, start) = match self.frame.take() {

@@ -36,6 +36,9 @@ pub(super) struct Inflater {
 }
 
 impl Inflater {
+    /// What one takes: its window and its tables.
+    pub(super) const BYTES: usize = 48 * 1024;
+
     pub(super) fn new() -> Self {
         Self { stream: Decompress::new(false), fed: false }
     }

@@ -38,6 +38,11 @@ impl Message {
         }
     }
 
+    /// What it has in memory.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.body.capacity() + self.inflater.as_ref().map_or(0, |_| Inflater::BYTES)
+    }
+
     /// Counts one more frame.
     pub(super) fn next_frame(&mut self) -> Result<(), Error> {
         self.frames += 1;

@@ -131,7 +131,8 @@ impl Gate {
         let body = read_body(request, self.max_body_bytes, self.body_timeout).await;
         body.map_err(|error| match error {
             BodyError::TooLarge => self.too_large(),
-            BodyError::Broken => Refusal::bad_request("body_broken", "the body was cut off"),
+            // Keys have as much room as their bodies take.
+            BodyError::Broken | BodyError::NoRoom => Refusal::bad_request("body_broken", "the body was cut off"),
             BodyError::Slow => Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_slow", "the body came too slowly"),
         })
     }
