@@ -84,6 +84,7 @@ impl Session {
     pub fn withdraw(&mut self, is_meant: impl FnMut(u64) -> bool) -> u64 {
         let first = self.queue.first_waiting();
         self.queue.withdraw(is_meant);
+        self.catch_up();
         first
     }
 }

@@ -1,6 +1,6 @@
 //! What is handed to a session as it reads: how much there is room for, what of it was written, and what can be taken back.
 
-use crate::{QUEUE_BYTES, QUEUE_MESSAGES, at, outgoing, session};
+use crate::{QUEUE_BYTES, QUEUE_MESSAGES, at, outgoing, session, session_with};
 use byway::session::{Detach, Frame, OnFull, Outgoing, SendError, Session, SocketKind, Take};
 use byway::{Disconnect, Message, Overflow};
 use proptest::prelude::*;
@@ -98,6 +98,16 @@ fn what_waits_can_be_taken_back_and_what_has_begun_cannot() {
     write(&mut session, 2 + HEAD + 4);
     assert_eq!(session.written(), session.queued_until());
     assert_eq!(session.traffic().messages_out, 2);
+}
+
+#[test]
+fn a_session_that_is_within_its_limits_without_what_was_taken_back_has_caught_up() {
+    let mut session = session_with(Overflow::Close, 10_000);
+    ["a", "b"].iter().for_each(|text| _ = supply(&mut session, text));
+    (2..=QUEUE_MESSAGES).for_each(|_| session.send(outgoing("live"), || at(0)).unwrap());
+    assert!(session.is_behind());
+    session.withdraw(|number| number < 2);
+    assert!(!session.is_behind());
 }
 
 #[test]
