@@ -228,6 +228,7 @@ fn where_wrong_tokens_were_shown_too_often_the_right_one_still_comes_in() {
     let good = token(json!({ "sub": "ada" }));
     assert!(Client::connect(&byway, &good).1.starts_with("CONNECTED"));
     let mut stream = connect(&byway.address);
-    write!(stream, "GET /main/feed/topic/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it is taken");
+    write!(stream, "GET /main/feed/topic/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .expect("it is taken");
     assert_eq!(answer(&mut stream).status(), "401", "who shows nothing guesses nothing");
 }
