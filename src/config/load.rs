@@ -78,7 +78,7 @@ impl Loaded {
         Self::load_for(None, file, flags)
     }
 
-    /// The same, with the defaults for so much memory in bytes ([`memory`]).
+    /// The same, with the defaults for so much memory in bytes ([`memory`](super::memory)).
     pub fn load_for(
         memory: Option<u64>,
         file: Option<&Path>,
