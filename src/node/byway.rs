@@ -347,29 +347,30 @@ impl Node {
         cell.discard_inbox();
         cell.untap();
         self.counters.ended(disconnect);
-        self.tell_ending(cell, principal, disconnect);
+        log_ending(cell, principal, disconnect, self.level_of_ending(cell));
         true
     }
 
-    /// Endings of sessions without an account are as many as strangers like: the log has so many lines of them in a second,
-    /// and none of those that did nothing. Nor has it of polls of a feed, each of which is a session.
-    fn tell_ending(&self, cell: &Cell, principal: Option<&Principal>, disconnect: &Disconnect) {
+    /// At which level the log tells of an ending. Endings of sessions without an account are as many as strangers like: it has
+    /// so many lines of them in a second, and none of those that did nothing. Nor has it of polls of a feed, each of which is
+    /// a session.
+    fn level_of_ending(&self, cell: &Cell) -> Level {
         let traffic = cell.with(|session| session.traffic());
         let did_nothing = (traffic.messages_in, traffic.messages_out) == (0, 0);
         let is_known = cell.tenant.has_account();
         if cell.who.transport == Transport::FeedPoll || (did_nothing && !is_known) {
-            return log_ending(cell, principal, disconnect, Level::DEBUG);
+            return Level::DEBUG;
         }
         if is_known {
-            return log_ending(cell, principal, disconnect, Level::INFO);
+            return Level::INFO;
         }
         match self.quiet_endings.happened(now()) {
-            Telling::Nothing => log_ending(cell, principal, disconnect, Level::DEBUG),
+            Telling::Nothing => Level::DEBUG,
             Telling::Line { left_out } => {
                 if left_out > 0 {
                     tracing::info!(left_out, "more sessions without an account have ended");
                 }
-                log_ending(cell, principal, disconnect, Level::INFO);
+                Level::INFO
             }
         }
     }
